@@ -1,0 +1,211 @@
+package localtailnet
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+)
+
+// Why a token is refused. Those that golang-jwt has a name for keep it:
+// jwt.ErrTokenSignatureInvalid, ErrTokenInvalidAudience, ErrTokenExpired,
+// ErrTokenNotValidYet, ErrTokenUsedBeforeIssued, ErrTokenMalformed.
+var (
+	ErrAlgorithm     = errors.New("algorithm is not RS256 or ES256")
+	ErrIssuer        = errors.New("issuer is not the one trusted")
+	ErrDiscovery     = errors.New("OIDC discovery does not answer for the issuer")
+	ErrKeyUnknown    = errors.New("no such key at the issuer")
+	ErrSubject       = errors.New("subject does not match")
+	ErrNoSubjectRule = errors.New("neither a subject nor a claim rule is set")
+	ErrClaim         = errors.New("claim does not match")
+)
+
+// leeway is the difference between two clocks that exp, nbf and iat put up with.
+const leeway = 5 * time.Second
+
+// A Federation is what a trust credential demands of an ID token. In Subject
+// and in the values of Claims, * stands for any characters, none and "/" and ":"
+// too; all else is literal, and the whole value must match. Keys of Claims
+// reach into objects with a dot; quotes keep a dot in a name: user.name, "open.id".name.
+//
+// An empty Subject refuses every token, unless Claims says what is wanted.
+type Federation struct {
+	Issuer, Subject, Audience string
+	Claims                    map[string]string
+}
+
+// Verify says why token is not what f demands, or nil. The keys come from the
+// issuer each time (OpenID Connect Discovery 1.0, section 4). A nil client is
+// http.DefaultClient.
+func (f Federation) Verify(ctx context.Context, client *http.Client, token string, now time.Time) error {
+	if f.Subject == "" && len(f.Claims) == 0 {
+		return ErrNoSubjectRule
+	}
+	parser := jwt.NewParser(
+		jwt.WithAudience(f.Audience),
+		jwt.WithExpirationRequired(),
+		jwt.WithIssuedAt(),
+		jwt.WithLeeway(leeway),
+		jwt.WithTimeFunc(func() time.Time { return now }),
+		jwt.WithJSONNumber(),
+	)
+	claims := jwt.MapClaims{}
+	key := func(t *jwt.Token) (any, error) { return f.key(ctx, client, t) }
+	if _, err := parser.ParseWithClaims(token, claims, key); err != nil {
+		return fmt.Errorf("verifying ID token: %w", err)
+	}
+	return f.match(claims)
+}
+
+// key finds the key of a token that is not yet verified. What can be refused
+// without asking the network is refused first.
+func (f Federation) key(ctx context.Context, client *http.Client, t *jwt.Token) (any, error) {
+	alg := t.Method.Alg()
+	if algorithms[alg] == "" {
+		return nil, fmt.Errorf("%w: %s", ErrAlgorithm, alg)
+	}
+	if _, ok := t.Header["crit"]; ok {
+		// RFC 7515, section 4.1.11: none of the extensions is known here.
+		return nil, errors.New("header has critical extensions")
+	}
+	if iss, err := t.Claims.GetIssuer(); err != nil || iss != f.Issuer || iss == "" {
+		return nil, fmt.Errorf("%w: token has %q, want %q", ErrIssuer, iss, f.Issuer)
+	}
+	keys, err := discover(ctx, client, f.Issuer)
+	if err != nil {
+		return nil, err
+	}
+	kid, _ := t.Header["kid"].(string)
+	return keys.find(kid, alg)
+}
+
+// discover fetches the issuer's keys by way of its discovery document, which
+// must be about that issuer and no other.
+func discover(ctx context.Context, client *http.Client, issuer string) (jwkSet, error) {
+	var doc struct {
+		Issuer  string `json:"issuer"`
+		JWKSURI string `json:"jwks_uri"`
+	}
+	address, err := url.JoinPath(issuer, ".well-known/openid-configuration")
+	if err != nil {
+		return jwkSet{}, fmt.Errorf("%w: %w", ErrDiscovery, err)
+	}
+	if err := getJSON(ctx, client, address, &doc); err != nil {
+		return jwkSet{}, fmt.Errorf("%w: %w", ErrDiscovery, err)
+	}
+	if doc.Issuer != issuer {
+		return jwkSet{}, fmt.Errorf("%w: the document is about %q, want %q", ErrDiscovery, doc.Issuer, issuer)
+	}
+	var keys jwkSet
+	if err := getJSON(ctx, client, doc.JWKSURI, &keys); err != nil {
+		return jwkSet{}, fmt.Errorf("%w: %w", ErrDiscovery, err)
+	}
+	return keys, nil
+}
+
+// getJSON decodes at most 1 MiB into v.
+func getJSON(ctx context.Context, client *http.Client, address string, v any) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return err
+	}
+	if client == nil {
+		client = http.DefaultClient
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("GET %s: %s", address, resp.Status)
+	}
+	if err := json.NewDecoder(io.LimitReader(resp.Body, 1<<20)).Decode(v); err != nil {
+		return fmt.Errorf("GET %s: %w", address, err)
+	}
+	return nil
+}
+
+// match holds the claims of a verified token against the rules.
+func (f Federation) match(claims jwt.MapClaims) error {
+	subject, _ := claims["sub"].(string)
+	if subject == "" || f.Subject != "" && !matches(f.Subject, subject) {
+		return fmt.Errorf("%w: token has %q, want %q", ErrSubject, subject, f.Subject)
+	}
+	for path, pattern := range f.Claims {
+		value, ok := claimText(lookUp(claims, path))
+		if !ok || !matches(pattern, value) {
+			return fmt.Errorf("%w: %s is %q, want %q", ErrClaim, path, value, pattern)
+		}
+	}
+	return nil
+}
+
+// lookUp returns the claim at a path such as user.name or "open.id".name, or nil.
+func lookUp(claims map[string]any, path string) any {
+	var v any = claims
+	for path != "" {
+		var name string
+		name, path = cutName(path)
+		object, ok := v.(map[string]any)
+		if !ok {
+			return nil
+		}
+		v = object[name]
+	}
+	return v
+}
+
+// cutName cuts the first name off a path.
+func cutName(path string) (name, rest string) {
+	if quoted, ok := strings.CutPrefix(path, `"`); ok {
+		name, rest, _ = strings.Cut(quoted, `"`)
+		return name, strings.TrimPrefix(rest, ".")
+	}
+	name, rest, _ = strings.Cut(path, ".")
+	return name, rest
+}
+
+// claimText gives a claim of one value as text. What Tailscale does with lists
+// and objects is not documented: they match nothing.
+func claimText(v any) (text string, ok bool) {
+	switch v := v.(type) {
+	case string:
+		return v, true
+	case bool, json.Number:
+		return fmt.Sprint(v), true
+	}
+	return "", false
+}
+
+// matches says whether the whole of s is what pattern describes: * spans any
+// characters, the rest is literal.
+func matches(pattern, s string) bool {
+	first, rest, star := strings.Cut(pattern, "*")
+	if !star {
+		return s == pattern
+	}
+	s, ok := strings.CutPrefix(s, first)
+	if !ok {
+		return false
+	}
+	// Taking the earliest place of each part leaves the most for the next ones.
+	for {
+		part, after, star := strings.Cut(rest, "*")
+		if !star {
+			return strings.HasSuffix(s, part)
+		}
+		_, s, ok = strings.Cut(s, part)
+		if !ok {
+			return false
+		}
+		rest = after
+	}
+}
