@@ -1,0 +1,85 @@
+package tsapi
+
+import (
+	"context"
+	"time"
+
+	"github.com/tailjoin/tailjoin/internal/secret"
+	tailscale "tailscale.com/client/tailscale/v2"
+)
+
+// A KeyRequest says what a new auth key may do. Both booleans are always
+// sent: Tailscale's own client turns ephemeral off when only the other is
+// named.
+type KeyRequest struct {
+	Tags          []string // of the nodes that join with it; at least one
+	Ephemeral     bool
+	Preauthorized bool
+	Reusable      bool
+	Lifetime      time.Duration // until a node must have used it
+	Description   string        // at most 50 letters, digits, hyphens and spaces
+}
+
+// An AuthKey lets a node join a tailnet.
+type AuthKey struct {
+	secret.Text
+	ID      string
+	Expires time.Time
+}
+
+// CreateKey mints an auth key. It needs the scope auth_keys, and every tag
+// must be among those of the credential.
+// Source: https://tailscale.com/api#tag/keys.
+func (c *Client) CreateKey(ctx context.Context, token AccessToken, r KeyRequest) (AuthKey, error) {
+	api, err := c.as(token)
+	if err != nil {
+		return AuthKey{}, err
+	}
+	key, err := api.Keys().CreateAuthKey(ctx, r.wire())
+	if err != nil {
+		return AuthKey{}, err
+	}
+	return AuthKey{secret.New(key.Key), key.ID, key.Expires}, nil
+}
+
+func (r KeyRequest) wire() tailscale.CreateKeyRequest {
+	wire := tailscale.CreateKeyRequest{
+		ExpirySeconds: int64(r.Lifetime.Seconds()),
+		Description:   r.Description,
+	}
+	create := &wire.Capabilities.Devices.Create
+	create.Tags = r.Tags
+	create.Ephemeral = r.Ephemeral
+	create.Preauthorized = r.Preauthorized
+	create.Reusable = r.Reusable
+	return wire
+}
+
+// KeysDescribed lists the IDs of the keys that can still be used and carry
+// exactly this description.
+func (c *Client) KeysDescribed(ctx context.Context, token AccessToken, description string) ([]string, error) {
+	api, err := c.as(token)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := api.Keys().List(ctx, true)
+	if err != nil {
+		return nil, err
+	}
+	var ids []string
+	for _, key := range keys {
+		if key.Description == description && !key.Invalid && key.Revoked.IsZero() {
+			ids = append(ids, key.ID)
+		}
+	}
+	return ids, nil
+}
+
+// RevokeKey makes a key unusable. Nodes that joined with it stay.
+func (c *Client) RevokeKey(ctx context.Context, token AccessToken, id string) error {
+	api, err := c.as(token)
+	if err != nil {
+		return err
+	}
+	return api.Keys().Delete(ctx, id)
+}

@@ -1,0 +1,87 @@
+package tsapi
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/tailjoin/tailjoin/internal/secret"
+)
+
+// Exchange trades a workload's ID token for an access token, by the trust
+// credential named clientID. Tailscale answers every refusal alike, with a
+// 403 that does not say which claim is wrong.
+// Source: https://tailscale.com/docs/features/workload-identity-federation.
+func (c *Client) Exchange(ctx context.Context, clientID string, idToken secret.Text) (AccessToken, error) {
+	return c.token(ctx, "/api/v2/oauth/token-exchange", url.Values{
+		"client_id": {clientID},
+		"jwt":       {idToken.Reveal()},
+	})
+}
+
+// ClientCredentials trades an OAuth client's secret for an access token
+// (RFC 6749, section 4.4). Tailscale reads the client's ID from the secret,
+// so clientID may be empty.
+// Source: https://tailscale.com/kb/1215/oauth-clients.
+func (c *Client) ClientCredentials(ctx context.Context, clientID string, clientSecret secret.Text) (AccessToken, error) {
+	return c.token(ctx, "/api/v2/oauth/token", url.Values{
+		"grant_type":    {"client_credentials"},
+		"client_id":     {clientID},
+		"client_secret": {clientSecret.Reveal()},
+	})
+}
+
+func (c *Client) token(ctx context.Context, path string, form url.Values) (AccessToken, error) {
+	req, err := c.post(ctx, path, form)
+	if err != nil {
+		return AccessToken{}, err
+	}
+	res, err := refusing{c.sender()}.RoundTrip(req)
+	if err != nil {
+		return AccessToken{}, err
+	}
+	defer res.Body.Close()
+	return c.readToken(io.LimitReader(res.Body, longestBody))
+}
+
+func (c *Client) post(ctx context.Context, path string, form url.Values) (*http.Request, error) {
+	base, err := c.base()
+	if err != nil {
+		return nil, err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, base.JoinPath(path).String(), strings.NewReader(form.Encode()))
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.Header.Set("Accept", "application/json")
+	req.Header.Set("User-Agent", c.userAgent())
+	return req, nil
+}
+
+var errNoToken = errors.New("the answer holds no access token")
+
+func (c *Client) readToken(body io.Reader) (AccessToken, error) {
+	var answer struct {
+		AccessToken string `json:"access_token"`
+		ExpiresIn   int    `json:"expires_in"` // seconds
+		Scope       string `json:"scope"`      // space-separated
+	}
+	if err := json.NewDecoder(body).Decode(&answer); err != nil {
+		return AccessToken{}, fmt.Errorf("reading access token: %w", err)
+	}
+	if answer.AccessToken == "" {
+		return AccessToken{}, errNoToken
+	}
+	return AccessToken{
+		Text:    secret.New(answer.AccessToken),
+		Scopes:  strings.Fields(answer.Scope),
+		Expires: c.now().Add(time.Duration(answer.ExpiresIn) * time.Second),
+	}, nil
+}

@@ -1,0 +1,110 @@
+package tsapi
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"time"
+
+	"github.com/tailjoin/tailjoin/internal/retry"
+)
+
+var (
+	errScheme = errors.New("an https:// address is wanted")
+	errPlain  = errors.New("plain http:// would show tokens to the network; only a loopback address may be http://")
+)
+
+func isLoopback(host string) bool {
+	addr, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && addr.IsLoopback()
+}
+
+// A transport sends over a connection that was opened before there was
+// anything to send, while that is alive, and over new ones after it.
+type transport struct {
+	http  *http.Transport
+	ready chan struct{} // nil if nothing was opened; closed when conn may be read
+	conn  *http.ClientConn
+}
+
+// opening bounds a connection that nobody waits for yet.
+const opening = 10 * time.Second
+
+// Open begins to connect to the API server, so that the handshakes are over
+// by the time the ID token is there. If it cannot connect, the calls that
+// follow say why. Call it before any other method.
+func (c *Client) Open(ctx context.Context) {
+	base, err := c.base()
+	if err != nil {
+		return
+	}
+	t := c.sender()
+	t.ready = make(chan struct{})
+	go func() {
+		defer close(t.ready)
+		ctx, cancel := context.WithTimeout(ctx, opening)
+		defer cancel()
+		t.conn, _ = t.http.NewClientConn(ctx, base.Scheme, address(base))
+	}()
+}
+
+func address(u *url.URL) string {
+	if u.Port() != "" {
+		return u.Host
+	}
+	return net.JoinHostPort(u.Hostname(), map[string]string{"https": "443", "http": "80"}[u.Scheme])
+}
+
+func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
+	if conn := t.opened(req.Context()); conn != nil && conn.Reserve() == nil {
+		return conn.RoundTrip(req)
+	}
+	return t.http.RoundTrip(req)
+}
+
+func (t *transport) opened(ctx context.Context) *http.ClientConn {
+	if t.ready == nil {
+		return nil
+	}
+	select {
+	case <-t.ready:
+		return t.conn
+	case <-ctx.Done():
+		return nil
+	}
+}
+
+// sender is the client's one transport.
+func (c *Client) sender() *transport {
+	c.once.Do(func() {
+		c.transport = &transport{http: http.DefaultTransport.(*http.Transport).Clone()}
+	})
+	return c.transport
+}
+
+// Close drops the client's connections.
+func (c *Client) Close() {
+	t := c.sender()
+	if conn := t.opened(context.Background()); conn != nil {
+		conn.Close()
+	}
+	t.http.CloseIdleConnections()
+}
+
+// A refusing transport returns every answer that is not 2xx as an *Error.
+type refusing struct{ http.RoundTripper }
+
+func (t refusing) RoundTrip(req *http.Request) (*http.Response, error) {
+	res, err := t.RoundTripper.RoundTrip(req)
+	if err != nil {
+		return nil, retry.Network(err)
+	}
+	if res.StatusCode/100 == 2 {
+		return res, nil
+	}
+	defer res.Body.Close()
+	return nil, retry.Status(readError(res), res.StatusCode, res.Header)
+}
