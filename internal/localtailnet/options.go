@@ -1,0 +1,56 @@
+package localtailnet
+
+import (
+	"cmp"
+	"log"
+	"time"
+
+	"tailscale.com/tailcfg"
+	"tailscale.com/types/logger"
+)
+
+// Options shape a tailnet. The zero value is a tailnet on 127.0.0.1 that adds
+// no delay.
+type Options struct {
+	Listen  string // IP address of every listener; "" is 127.0.0.1
+	Name    string // name of the tailnet in the API's paths; "" is tailjoin.example
+	Domain  string // MagicDNS suffix; "" is tail10ca1.ts.net
+	Logf    logger.Logf
+	Latency time.Duration // added to every round trip to control, API, issuer, DERP and packages
+
+	// DeviceApproval keeps a node out until somebody approves it, unless its
+	// key was preauthorized.
+	DeviceApproval bool
+	// AutoApproveRoutes lets nodes be the exit nodes and subnet routers that
+	// they advertise to be.
+	AutoApproveRoutes bool
+	// EphemeralTimeout is how long an ephemeral node that vanished is kept.
+	// Zero means 30 seconds.
+	EphemeralTimeout time.Duration
+	// TokenLifetime is how long an API access token is good. Zero means an hour.
+	TokenLifetime time.Duration
+
+	// Grants returns the app capabilities that src holds at dst; WhoIs shows
+	// them there. Nil grants none. It must not call methods of the Tailnet.
+	Grants func(src, dst Node) tailcfg.PeerCapMap
+}
+
+func (o Options) withDefaults() Options {
+	o.Listen = cmp.Or(o.Listen, "127.0.0.1")
+	o.Name = cmp.Or(o.Name, "tailjoin.example")
+	o.Domain = cmp.Or(o.Domain, "tail10ca1.ts.net")
+	o.EphemeralTimeout = cmp.Or(o.EphemeralTimeout, 30*time.Second)
+	o.TokenLifetime = cmp.Or(o.TokenLifetime, time.Hour)
+	if o.Logf == nil {
+		o.Logf = logger.Discard
+	}
+	if o.Grants == nil {
+		o.Grants = func(Node, Node) tailcfg.PeerCapMap { return nil }
+	}
+	return o
+}
+
+// log is where net/http complains.
+func (o Options) log() *log.Logger {
+	return log.New(logger.FuncWriter(o.Logf), "", 0)
+}

@@ -1,0 +1,151 @@
+package localtailnet
+
+import (
+	"net/http"
+	"slices"
+	"time"
+
+	"tailscale.com/tailcfg"
+	"tailscale.com/types/key"
+)
+
+// followupWait is how long a node that comes back to its login page is kept
+// waiting. Nobody can log in there, so the answer stays the same.
+const followupWait = 30 * time.Second
+
+// untaggedKeyLife is the time until a node that a person owns must log in
+// again. A tagged node never has to.
+const untaggedKeyLife = 180 * 24 * time.Hour
+
+func (t *Tailnet) serveRegister(w http.ResponseWriter, r *http.Request) {
+	var req tailcfg.RegisterRequest
+	if !readBody(w, r, &req) {
+		return
+	}
+	if req.Followup != "" && !pause(r.Context(), followupWait) {
+		return
+	}
+	if req.Hostinfo == nil {
+		req.Hostinfo = &tailcfg.Hostinfo{}
+	}
+	var res tailcfg.RegisterResponse
+	t.state.change(func() { res = t.register(&req, machineOf(r), time.Now()) })
+	writeJSON(w, http.StatusOK, &res)
+}
+
+// register decides what becomes of a node that asks to be let in, or out.
+func (t *Tailnet) register(req *tailcfg.RegisterRequest, machine key.MachinePublic, now time.Time) tailcfg.RegisterResponse {
+	n := t.state.owned(req.NodeKey, machine)
+	hasKey := req.Auth != nil && req.Auth.AuthKey != ""
+	switch {
+	case !req.Expiry.IsZero() && req.Expiry.Before(now):
+		return t.logout(n, now)
+	case n != nil && !hasKey:
+		return t.registered(n, now)
+	case !hasKey:
+		return tailcfg.RegisterResponse{AuthURL: t.ControlURL + "/a/" + newID("a")}
+	}
+	return t.enrol(n, req, machine, now)
+}
+
+// logout ends a node's membership. A node that is not known, or belongs to
+// another machine, gets the same answer: it is logged out either way.
+func (t *Tailnet) logout(n *node, now time.Time) tailcfg.RegisterResponse {
+	if n != nil {
+		t.state.log("logout", http.StatusOK, "%s", n.Name)
+		n.KeyExpiry = now.Add(-time.Minute)
+		if n.ephemeral {
+			t.state.remove(n)
+		}
+	}
+	return tailcfg.RegisterResponse{NodeKeyExpired: true}
+}
+
+// enrol lets a node in by its auth key, or says why not. n is the node if
+// control knows it already.
+func (t *Tailnet) enrol(n *node, req *tailcfg.RegisterRequest, machine key.MachinePublic, now time.Time) tailcfg.RegisterResponse {
+	k, err := t.state.admit(req.Auth.AuthKey, n != nil, now)
+	if err == nil {
+		err = t.state.permitTags(k, req.Hostinfo.RequestTags)
+	}
+	if err != nil {
+		t.state.log("register", http.StatusForbidden, "%s: %v", req.Hostinfo.Hostname, err)
+		return tailcfg.RegisterResponse{Error: err.Error()}
+	}
+	if n == nil {
+		k.Uses++
+		n = t.newNode(k, req, machine, now)
+	}
+	t.state.log("register", http.StatusOK, "%s with %s", n.Name, k.ID)
+	return t.registered(n, now)
+}
+
+// permitTags checks the tags that a node asks for. A tagged key gives its own
+// and no others; with an untagged key a person asks, who owns every tag that
+// the tailnet has.
+func (s *state) permitTags(k *authKey, requested []string) error {
+	if len(k.Tags) > 0 {
+		return refuseTags(requested, k.Tags)
+	}
+	var owned []string
+	for _, c := range s.creds {
+		owned = append(owned, c.Tags...)
+	}
+	return refuseTags(requested, owned)
+}
+
+// newNode makes the node that k lets in. A machine that had one and changed
+// its node key keeps that: it is the same node with a new key.
+func (t *Tailnet) newNode(k *authKey, req *tailcfg.RegisterRequest, machine key.MachinePublic, now time.Time) *node {
+	n := t.state.owned(req.OldNodeKey, machine)
+	if n == nil {
+		n = &node{}
+		n.Machine = machine
+		t.state.add(n, req.Hostinfo.Hostname, t.opts.Domain)
+		n.reaper = time.AfterFunc(t.opts.EphemeralTimeout, func() { t.reap(n) })
+	}
+	n.Key = req.NodeKey
+	n.keyID = k.ID
+	n.ephemeral = k.Ephemeral || req.Ephemeral
+	n.Tags = union(k.Tags, req.Hostinfo.RequestTags)
+	n.User = ownerOf(n.Tags)
+	n.KeyExpiry = time.Time{}
+	if len(n.Tags) == 0 {
+		n.KeyExpiry = now.Add(untaggedKeyLife)
+	}
+	n.MachineAuthorized = k.Preauthorized || !t.opts.DeviceApproval
+	n.Hostinfo = req.Hostinfo.View()
+	n.Cap = req.Version
+	return n
+}
+
+// reap removes an ephemeral node that has been gone for long enough.
+func (t *Tailnet) reap(n *node) {
+	t.state.change(func() {
+		if n.ephemeral && n.polls == 0 && !n.gone {
+			t.state.log("reap", 0, "%s", n.Name)
+			t.state.remove(n)
+		}
+	})
+}
+
+func (t *Tailnet) registered(n *node, now time.Time) tailcfg.RegisterResponse {
+	owner := users[n.User]
+	return tailcfg.RegisterResponse{
+		User:              tailcfg.User{ID: n.User, DisplayName: owner.DisplayName},
+		Login:             tailcfg.Login{ID: tailcfg.LoginID(n.User), LoginName: owner.LoginName, DisplayName: owner.DisplayName},
+		NodeKeyExpired:    n.expired(now),
+		MachineAuthorized: n.MachineAuthorized,
+	}
+}
+
+// union is a followed by what only b has.
+func union(a, b []string) []string {
+	all := slices.Clone(a)
+	for _, s := range b {
+		if !slices.Contains(all, s) {
+			all = append(all, s)
+		}
+	}
+	return all
+}

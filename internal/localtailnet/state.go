@@ -1,0 +1,72 @@
+package localtailnet
+
+import (
+	"context"
+	"sync"
+)
+
+// A state is all that the servers of one tailnet know. Its methods expect to
+// be called inside read or change; those two are the only ones that lock.
+type state struct {
+	mu      sync.Mutex
+	changed chan struct{} // closed and replaced by change: a broadcast
+
+	nodes  []*node // by ascending id
+	lastID int64
+	keys   []*authKey
+	creds  []Credential
+	events []Event
+}
+
+func newState() *state {
+	return &state{changed: make(chan struct{})}
+}
+
+// read runs f while nothing changes.
+func (s *state) read(f func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f()
+}
+
+// change runs f alone, then wakes all who wait: the open map polls and WaitFor.
+func (s *state) change(f func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f()
+	close(s.changed)
+	s.changed = make(chan struct{})
+}
+
+// next is closed by the first change after the call.
+func (s *state) next() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.changed
+}
+
+// stopTimers lets no ephemeral node be reaped any more.
+func (s *state) stopTimers() {
+	s.read(func() {
+		for _, n := range s.nodes {
+			n.reaper.Stop()
+		}
+	})
+}
+
+// WaitFor returns when cond holds; it asks again after every change of the
+// tailnet: a node, a key, an event. It returns the error of ctx when that ends
+// first.
+func (t *Tailnet) WaitFor(ctx context.Context, cond func() bool) error {
+	for {
+		changed := t.state.next()
+		if cond() {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
