@@ -1,0 +1,93 @@
+package idtoken
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+
+	"github.com/sethvargo/go-githubactions"
+	"github.com/tailjoin/tailjoin/internal/diag"
+	"github.com/tailjoin/tailjoin/internal/retry"
+)
+
+const (
+	requestURL   = "ACTIONS_ID_TOKEN_REQUEST_URL"
+	requestToken = "ACTIONS_ID_TOKEN_REQUEST_TOKEN"
+)
+
+// isActions holds for GitHub, GitHub Enterprise and Forgejo: one contract.
+func isActions(env Env) bool {
+	return env("GITHUB_ACTIONS") == "true" || env(requestURL) != ""
+}
+
+// actionsMissing tells the two causes of absent variables apart, since the
+// remedy differs.
+// Source: https://docs.github.com/actions/security-for-github-actions/security-hardening-your-deployments.
+func actionsMissing(env Env) *diag.Problem {
+	if env(requestURL) != "" && env(requestToken) != "" {
+		return nil
+	}
+	p := &diag.Problem{
+		Code:    "no-id-token",
+		Summary: "this job may not ask for an ID token",
+		Facts:   []diag.Fact{{Name: requestURL, Value: isSet(env(requestURL))}, {Name: requestToken, Value: isSet(env(requestToken))}},
+		Hint:    "give the job, and the caller of a reusable workflow, these permissions:\n  permissions:\n    id-token: write\n    contents: read",
+	}
+	if env("FORGEJO_ACTIONS") != "" {
+		p.Hint = "Forgejo 15 or newer gives ID tokens to a workflow that says:\n  enable-openid-connect: true"
+	}
+	if fork := forkOf(env); fork != "" {
+		p.Summary = "a pull request from a fork may not ask for an ID token"
+		p.Facts = append(p.Facts, diag.Fact{Name: "fork", Value: fork})
+		p.Hint = "GitHub never gives one to forks. Skip the job there:\n  if: github.event.pull_request.head.repo.full_name == github.repository"
+	}
+	return p
+}
+
+func isSet(value string) string {
+	if value == "" {
+		return "not set"
+	}
+	return "set"
+}
+
+// forkOf is the repository that a pull request comes from, if that is another.
+func forkOf(env Env) string {
+	raw, err := os.ReadFile(env("GITHUB_EVENT_PATH"))
+	if err != nil {
+		return ""
+	}
+	type end struct {
+		Repo struct {
+			FullName string `json:"full_name"`
+		} `json:"repo"`
+	}
+	var event struct {
+		PullRequest struct{ Head, Base end } `json:"pull_request"`
+	}
+	if json.Unmarshal(raw, &event) != nil {
+		return ""
+	}
+	head, base := event.PullRequest.Head.Repo.FullName, event.PullRequest.Base.Repo.FullName
+	if head == base {
+		return ""
+	}
+	return head
+}
+
+// actionsToken asks the runner's token service, through go-githubactions,
+// which neither masks, retries nor checks what it gets: that is done here and
+// by the callers.
+func actionsToken(ctx context.Context, env Env, client *http.Client, audience string) (string, error) {
+	action := githubactions.New(githubactions.WithGetenv(githubactions.GetenvFunc(env)), githubactions.WithHTTPClient(client))
+	token, err := action.GetIDToken(ctx, audience)
+	if refused, ok := errors.AsType[*githubactions.RequestFailedError](err); ok {
+		// Its body is not kept: nobody says what it may hold.
+		err = fmt.Errorf("the runner's token service answered %d %s", refused.StatusCode, http.StatusText(refused.StatusCode))
+		return "", retry.Status(err, refused.StatusCode, nil)
+	}
+	return token, retry.Network(err)
+}
