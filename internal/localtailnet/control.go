@@ -22,7 +22,7 @@ func (t *Tailnet) openControl() error {
 	if err != nil {
 		return err
 	}
-	t.ControlURL = "http://" + addr
+	t.ControlURL, t.backend = "http://"+addr, "http://"+l.Addr().String()
 	if t.nodes, err = NewIssuer(t.ControlURL); err != nil {
 		return err
 	}

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"tailscale.com/types/key"
+	"tailscale.com/types/logger"
 )
 
 // A Tailnet is a running tailnet. Start makes one; the fields say where to
@@ -31,14 +32,14 @@ type Tailnet struct {
 	IDTokenRequestURL   string // ACTIONS_ID_TOKEN_REQUEST_URL of a GitHub job
 	IDTokenRequestToken string // ACTIONS_ID_TOKEN_REQUEST_TOKEN of a GitHub job
 
-	opts   Options
-	state  *state
-	derp   derp
-	direct *http.Client // reaches our own listeners past the added latency
-	job    *Issuer      // of the CI job's ID tokens
-	nodes  *Issuer      // of the nodes' own ID tokens, at ControlURL
-	noise  key.MachinePrivate
-	legacy key.ControlPrivate
+	opts    Options
+	state   *state
+	derp    derp
+	backend string  // ControlURL without the added latency
+	job     *Issuer // of the CI job's ID tokens
+	nodes   *Issuer // of the nodes' own ID tokens, at ControlURL
+	noise   key.MachinePrivate
+	legacy  key.ControlPrivate
 
 	ctx     context.Context // ends with Close
 	stop    context.CancelFunc
@@ -56,6 +57,7 @@ func Start(ctx context.Context, opts Options) (*Tailnet, error) {
 		legacy: key.NewControl(),
 	}
 	t.ctx, t.stop = context.WithCancel(ctx)
+	t.opts.Logf = t.untilClosed(t.opts.Logf)
 	if err := t.open(); err != nil {
 		t.Close()
 		return nil, err
@@ -93,6 +95,16 @@ func (t *Tailnet) Close() {
 		}
 		t.work.Wait()
 	})
+}
+
+// untilClosed is logf until the tailnet closes: a peer has goroutines that log
+// a little longer, which a test's Logf does not bear.
+func (t *Tailnet) untilClosed(logf logger.Logf) logger.Logf {
+	return func(format string, args ...any) {
+		if t.ctx.Err() == nil {
+			logf(format, args...)
+		}
+	}
 }
 
 // listen opens a TCP port on the tailnet's address.
