@@ -1,0 +1,115 @@
+package action
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// A job is a workflow of one job, which act runs to its end.
+type job struct {
+	steps   []string          // YAML, each an item of a list without the dash
+	actions []action          // that steps use
+	env     map[string]string // of every step
+	cancel  string            // the job is cancelled when its log holds this; "" for never
+}
+
+// A result is what is known of a job from outside.
+type result struct {
+	exit int
+	log  string
+}
+
+// run runs the job in a repository of its own, which knows of no other.
+func (j job) run(t *testing.T) result {
+	t.Helper()
+	home := shortDir(t)
+	cmd := exec.CommandContext(t.Context(), program("act"), j.args(home)...)
+	cmd.Dir = consumer(t, j)
+	cmd.Env = []string{
+		"PATH=" + os.Getenv("PATH"), "HOME=" + home,
+		"XDG_CACHE_HOME=" + home, "XDG_CONFIG_HOME=" + home, "TMPDIR=" + home,
+	}
+	log := &watcher{mark: j.cancel, found: func() { cmd.Process.Signal(os.Interrupt) }}
+	cmd.Stdout, cmd.Stderr = log, log
+	cmd.WaitDelay = 10 * time.Second
+	err := cmd.Run()
+	if failed := new(exec.ExitError); err != nil && !errors.As(err, &failed) {
+		t.Fatalf("running act: %v\n%s", err, log.text.String())
+	}
+	return result{exit: cmd.ProcessState.ExitCode(), log: log.text.String()}
+}
+
+func (j job) args(home string) []string {
+	args := []string{
+		"push", "-P", "ubuntu-latest=-self-hosted", "--no-cache-server", "--pull=false",
+		"--use-new-action-cache", "--action-cache-path", filepath.Join(home, "actions"),
+	}
+	for _, a := range j.actions {
+		args = append(args, "--local-repository", a.uses()+"="+a.dir)
+	}
+	for name, value := range j.env {
+		args = append(args, "--env", name+"="+value)
+	}
+	return args
+}
+
+// consumer makes the repository that the workflow is in.
+func consumer(t *testing.T, j job) string {
+	t.Helper()
+	workflow := `
+on: push
+permissions: { id-token: write, contents: read }
+jobs:
+  job:
+    runs-on: ubuntu-latest
+    steps:
+`
+	for _, step := range j.steps {
+		workflow += "      - " + strings.ReplaceAll(strings.TrimSpace(step), "\n", "\n        ") + "\n"
+	}
+	dir := t.TempDir()
+	writeFile(t, filepath.Join(dir, ".github/workflows/test.yml"), workflow)
+	return commit(t, "acme/web", dir).dir
+}
+
+// uses is the step that uses an action.
+func uses(id string, a action, with string) string {
+	return fmt.Sprintf("id: %s\nuses: %s\nwith: %s", id, a.uses(), with)
+}
+
+// runs is a step that runs a script of one line.
+func runs(script string) string { return "run: |\n  " + script }
+
+// shortDir is a directory whose path leaves room for sockets below it, as a runner's does.
+func shortDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/tmp", "a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}
+
+// A watcher keeps what is written to it, and calls found once, when that holds the mark.
+type watcher struct {
+	text  bytes.Buffer
+	mark  string
+	found func()
+}
+
+func (w *watcher) Write(p []byte) (int, error) {
+	n, err := w.text.Write(p)
+	if w.mark != "" && strings.Contains(w.text.String(), w.mark) {
+		w.mark = ""
+		w.found()
+	}
+	return n, err
+}

@@ -1,0 +1,119 @@
+package action
+
+import (
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+)
+
+// An action is a commit of a repository, as a runner has it after Set up job: fetched, at a known SHA.
+type action struct {
+	name string // owner/repo
+	sha  string
+	dir  string // its files, without .git
+}
+
+// uses is what a workflow writes.
+func (a action) uses() string { return a.name + "@" + a.sha }
+
+// release makes a release commit of this tree: the action as it is, and dist/ with the given binary for this machine.
+func release(t *testing.T, binary string) action {
+	t.Helper()
+	dir := tree(t)
+	copyFile(t, binary, filepath.Join(dir, "dist", "tailjoin-"+runtime.GOOS+"-"+runtime.GOARCH))
+	return resolved(t, commit(t, "tailjoin/tailjoin", dir))
+}
+
+// tree copies what a job needs of this tree into a new directory.
+func tree(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	for _, name := range []string{"action.yml", "post/action.yml", "post/main.js", "post/post.js", "scripts/run.sh"} {
+		copyFile(t, filepath.Join(root, name), filepath.Join(dir, name))
+	}
+	mustMkdir(t, filepath.Join(dir, "dist"))
+	return dir
+}
+
+// resolved does to the action's files what the runner does when it has fetched them: $/dir becomes owner/repo/dir@SHA.
+// (actions/runner, ActionManager.ResolveSelfRepositoryReferences; act does not know the form.)
+func resolved(t *testing.T, a action) action {
+	t.Helper()
+	manifest := filepath.Join(a.dir, "action.yml")
+	text := strings.Replace(readFile(t, manifest), "uses: $/post\n", "uses: "+a.name+"/post@"+a.sha+"\n", 1)
+	writeFile(t, manifest, text)
+	return a
+}
+
+// wrapper makes an action of somebody else's: a composite that uses ours and then fails.
+func wrapper(t *testing.T, ours action, with string) action {
+	t.Helper()
+	dir := t.TempDir()
+	writeFile(t, filepath.Join(dir, "action.yml"), `
+name: wrap
+description: uses another action, then fails
+runs:
+  using: composite
+  steps:
+    - uses: `+ours.uses()+`
+      with: `+with+`
+    - run: exit 7
+      shell: sh
+`)
+	return commit(t, "acme/wrap", dir)
+}
+
+func commit(t *testing.T, name, dir string) action {
+	t.Helper()
+	git(t, dir, "init", "-q", "-b", "main")
+	git(t, dir, "add", "-A", "-f")
+	git(t, dir, "-c", "user.name=t", "-c", "user.email=t@localhost", "commit", "-q", "-m", name)
+	return action{name: name, sha: strings.TrimSpace(git(t, dir, "rev-parse", "HEAD")), dir: dir}
+}
+
+func git(t *testing.T, dir string, args ...string) string {
+	t.Helper()
+	out, err := command(dir, "git", args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func copyFile(t *testing.T, from, to string) {
+	t.Helper()
+	info, err := os.Stat(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustMkdir(t, filepath.Dir(to))
+	if err := os.WriteFile(to, []byte(readFile(t, from)), info.Mode()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func readFile(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func writeFile(t *testing.T, name, text string) {
+	t.Helper()
+	mustMkdir(t, filepath.Dir(name))
+	if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func mustMkdir(t *testing.T, dir string) {
+	t.Helper()
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+}

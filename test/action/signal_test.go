@@ -1,0 +1,63 @@
+package action
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// On cancel the runner sends SIGINT to the step's process and to no other (actions/runner, ProcessInvoker).
+// act ends it by SIGKILL instead, so this test runs the step's line as the runner does.
+func TestJoin_getsTheSignalOfACancelledStep(t *testing.T) {
+	for name, shell := range map[string][]string{
+		"sh":   {"sh", "-e"}, // action.yml's
+		"bash": {"bash", "--noprofile", "--norc", "-e", "-o", "pipefail"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRecorder(t)
+			out := cancelled(t, r, shell)
+
+			wantStages(t, r, "join 1 ", "signal 1 interrupt")
+			wantNoProcess(t)
+			if !strings.Contains(out, "cancelled by interrupt") {
+				t.Errorf("the step's process was not the join itself; it printed:\n%s", out)
+			}
+		})
+	}
+}
+
+// cancelled runs the join step by the given shell, sends it SIGINT when it hangs, and returns what it printed until it ended.
+func cancelled(t *testing.T, r *recorder, shell []string) string {
+	t.Helper()
+	ours := release(t, program("standin1"))
+	script := filepath.Join(t.TempDir(), "script")
+	writeFile(t, script, joinLine(t))
+
+	cmd := exec.CommandContext(t.Context(), shell[0], append(shell[1:], script)...)
+	cmd.Env = append(os.Environ(), "GITHUB_ACTION_PATH="+ours.dir, "TAILJOIN_SESSION="+t.TempDir(), "STANDIN_HANG=1")
+	for name, value := range r.env() {
+		cmd.Env = append(cmd.Env, name+"="+value)
+	}
+	out := &watcher{mark: "standin: hanging", found: func() { cmd.Process.Signal(os.Interrupt) }}
+	cmd.Stdout = out
+	cmd.Stderr = &bytes.Buffer{}
+	if err := cmd.Run(); err == nil {
+		t.Error("a cancelled join ended with 0")
+	}
+	return out.text.String()
+}
+
+var runLine = regexp.MustCompile(`(?m)^\s+run: (.*)$`)
+
+func joinLine(t *testing.T) string {
+	t.Helper()
+	found := runLine.FindStringSubmatch(readFile(t, filepath.Join(root, "action.yml")))
+	if found == nil {
+		t.Fatal("action.yml has no run line")
+	}
+	return found[1]
+}
