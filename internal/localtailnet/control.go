@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"golang.org/x/net/http2"
+	"tailscale.com/control/controlbase"
 	"tailscale.com/control/controlhttp/controlhttpserver"
 	"tailscale.com/derp/derpserver"
 	"tailscale.com/tailcfg"
@@ -23,15 +24,12 @@ func (t *Tailnet) openControl() error {
 		return err
 	}
 	t.ControlURL, t.backend = "http://"+addr, "http://"+l.Addr().String()
-	if t.nodes, err = NewIssuer(t.ControlURL); err != nil {
-		return err
-	}
-	t.nodes.Claims = nil // those of a node are not those of a job
 	mux := http.NewServeMux()
-	mux.Handle("GET /.well-known/", t.nodes)
-	mux.HandleFunc("GET /key", t.serveKey)
-	mux.HandleFunc("/ts2021", t.serveNoise)
+	mux.HandleFunc("GET /.well-known/", t.serveNodeIssuer)
+	mux.Handle("GET /key", t.faulty(OpControlKey, http.HandlerFunc(t.serveKey)))
+	mux.Handle("/ts2021", t.faulty(OpConnect, http.HandlerFunc(t.serveNoise)))
 	mux.HandleFunc("/generate_204", derpserver.ServeNoContent)
+	t.mountAPI(mux)
 	t.serve(l, mux)
 	return nil
 }
@@ -54,7 +52,7 @@ func (t *Tailnet) serveNoise(w http.ResponseWriter, r *http.Request) {
 	}
 	defer conn.Close()
 	defer context.AfterFunc(t.ctx, func() { conn.Close() })()
-	ctx := context.WithValue(r.Context(), machineKey{}, conn.Peer())
+	ctx := context.WithValue(r.Context(), noiseConn{}, conn)
 	new(http2.Server).ServeConn(conn, &http2.ServeConnOpts{
 		Context:    ctx,
 		BaseConfig: &http.Server{ErrorLog: t.opts.log()},
@@ -62,20 +60,29 @@ func (t *Tailnet) serveNoise(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// machineKey is the context key of the machine that a Noise connection proved.
-type machineKey struct{}
+// noiseConn is the context key of the control connection under a request.
+type noiseConn struct{}
 
+// machineOf is the machine that proved its key when it connected.
 func machineOf(r *http.Request) key.MachinePublic {
-	return r.Context().Value(machineKey{}).(key.MachinePublic)
+	return r.Context().Value(noiseConn{}).(*controlbase.Conn).Peer()
 }
 
 func (t *Tailnet) insideNoise() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST /machine/register", t.serveRegister)
-	mux.HandleFunc("POST /machine/map", t.serveMap)
-	mux.HandleFunc("POST /machine/id-token", t.serveNodeToken)
+	for _, e := range []struct {
+		path, op string
+		serve    http.HandlerFunc
+	}{
+		{"/machine/register", OpRegister, t.serveRegister},
+		{"/machine/map", OpMap, t.serveMap},
+		{"/machine/id-token", OpNodeToken, t.serveNodeToken},
+	} {
+		mux.Handle("POST "+e.path, t.faulty(e.op, e.serve))
+	}
+	// Nodes report these; nobody here wants to know.
 	mux.HandleFunc("POST /machine/update-health", noContent)
-	mux.HandleFunc("POST /machine/audit-log", func(http.ResponseWriter, *http.Request) {})
+	mux.HandleFunc("POST /machine/audit-log", noContent)
 	return mux
 }
 

@@ -23,13 +23,42 @@ func (t *Tailnet) openIssuer() error {
 	}
 	t.IDTokenRequestURL = t.job.RequestURL()
 	t.IDTokenRequestToken = t.job.RequestToken
-	t.serve(l, t.job)
+	t.serve(l, t.faultyIssuer())
 	return nil
+}
+
+// faultyIssuer can fail to give a job its token. Who verifies tokens is always
+// served.
+func (t *Tailnet) faultyIssuer() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/token", t.faulty(OpIDToken, t.job))
+	mux.Handle("/", t.job)
+	return mux
 }
 
 // Issuer is where the CI job's ID tokens come from. Its fields may be changed
 // before the first request.
 func (t *Tailnet) Issuer() *Issuer { return t.job }
+
+// newNodeIssuer makes what signs the nodes' tokens.
+func (t *Tailnet) newNodeIssuer() (*Issuer, error) {
+	i, err := NewIssuer(t.ControlURL)
+	if err != nil {
+		return nil, err
+	}
+	i.Claims = nil // a node is no job
+	return i, nil
+}
+
+// serveNodeIssuer shows whoever verifies a node's token the keys for it.
+func (t *Tailnet) serveNodeIssuer(w http.ResponseWriter, r *http.Request) {
+	issuer, err := t.nodes()
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	issuer.ServeHTTP(w, r)
+}
 
 // serveNodeToken gives a node a JWT that says who it is (tailcfg.TokenResponse).
 func (t *Tailnet) serveNodeToken(w http.ResponseWriter, r *http.Request) {
@@ -47,12 +76,20 @@ func (t *Tailnet) serveNodeToken(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "node not found", http.StatusNotFound)
 		return
 	}
-	token, err := t.nodes.Mint(req.Audience, claims)
+	token, err := t.mintForNode(req.Audience, claims)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
 	writeJSON(w, http.StatusOK, tailcfg.TokenResponse{IDToken: token})
+}
+
+func (t *Tailnet) mintForNode(audience string, claims map[string]any) (string, error) {
+	issuer, err := t.nodes()
+	if err != nil {
+		return "", err
+	}
+	return issuer.Mint(audience, claims)
 }
 
 func (t *Tailnet) nodeClaims(n *node) map[string]any {

@@ -36,7 +36,7 @@ type Packages struct {
 
 	mu       sync.Mutex
 	files    map[string][]byte // by path; what is not here is looked for in dir
-	faults   map[string]Fault
+	faults   faults            // by path
 	requests map[string]int
 	tracks   map[string][]Release // in the order added: the last is the newest
 }
@@ -64,15 +64,6 @@ func (r Release) file() string {
 // Path is where the archive of r is served.
 func (r Release) Path() string { return "/" + r.track() + "/" + r.file() }
 
-// A Fault is what goes wrong with a file.
-type Fault struct {
-	Status   int    // answered instead of the file
-	Header   string // "Retry-After: 1"
-	Body     string // with Status; a proxy's page, for one
-	CutAfter int64  // bytes after which the connection is cut
-	Times    int    // how many requests it happens to; 0 is all
-}
-
 // NewPackages returns a server without packages. It keeps in dir the archives
 // it makes, and takes those it finds there if no binary is newer.
 func NewPackages(dir string) (*Packages, error) {
@@ -88,7 +79,7 @@ func NewPackages(dir string) (*Packages, error) {
 			"/distsign.pub":     signer.bundle,
 			"/distsign.pub.sig": signer.bundleSig,
 		},
-		faults:   map[string]Fault{},
+		faults:   faults{},
 		requests: map[string]int{},
 		tracks:   map[string][]Release{},
 	}, nil
@@ -148,10 +139,7 @@ func (p *Packages) Set(path string, content []byte) {
 func (p *Packages) Break(path string, f Fault) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if f.Times == 0 {
-		f.Times = -1
-	}
-	p.faults[path] = f
+	p.faults[path] = &f
 }
 
 // Requests is how often a path was asked for.
@@ -161,31 +149,16 @@ func (p *Packages) Requests(path string) int {
 	return p.requests[path]
 }
 
-// fault counts a request, and says what is to go wrong with it.
-func (p *Packages) fault(path string) Fault {
+func (p *Packages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.requests[path]++
-	f := p.faults[path]
-	if f.Times == 0 {
-		return Fault{}
-	}
-	f.Times--
-	p.faults[path] = f
-	return f
+	p.requests[r.URL.Path]++
+	fault := p.faults.take(r.URL.Path, r.Method)
+	p.mu.Unlock()
+	fault.hit(w, r, http.HandlerFunc(p.serve))
 }
 
-func (p *Packages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	fault := p.fault(r.URL.Path)
-	if name, value, ok := strings.Cut(fault.Header, ": "); ok {
-		w.Header().Set(name, value)
-	}
-	if fault.Status != 0 {
-		w.WriteHeader(fault.Status)
-		io.WriteString(w, fault.Body)
-		return
-	}
-	w = &slowWriter{ResponseWriter: w, request: r, bandwidth: p.Bandwidth.Load(), cutAfter: fault.CutAfter, start: time.Now()}
+func (p *Packages) serve(w http.ResponseWriter, r *http.Request) {
+	w = &slowWriter{ResponseWriter: w, request: r, bandwidth: p.Bandwidth.Load(), start: time.Now()}
 	if r.URL.Query().Get("mode") == "json" {
 		p.serveIndex(w, r)
 		return

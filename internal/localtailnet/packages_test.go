@@ -168,7 +168,7 @@ func TestPackages_faults(t *testing.T) {
 	p, base := servePackages(t, "1.102.5")
 	archive := Release{Version: "1.102.5"}.Path()
 
-	p.Break(archive, Fault{Status: 503, Header: "Retry-After: 1", Body: "<html>", Times: 1})
+	p.Break(archive, Fault{Status: 503, Header: http.Header{"Retry-After": {"1"}}, Body: "<html>", Times: 1})
 	if status, body, _ := get(t, base+archive); status != 503 || string(body) != "<html>" {
 		t.Errorf("got %d %q, want 503 and a page", status, body)
 	}

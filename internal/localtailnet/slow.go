@@ -5,13 +5,11 @@ import (
 	"time"
 )
 
-// A slowWriter answers at a given rate, and cuts the connection where it is
-// told to.
+// A slowWriter answers at a given rate.
 type slowWriter struct {
 	http.ResponseWriter
 	request   *http.Request
 	bandwidth int64 // bytes per second; 0 is no limit
-	cutAfter  int64 // bytes; 0 is never
 	start     time.Time
 	written   int64
 }
@@ -22,11 +20,6 @@ const chunk = 16 << 10
 func (w *slowWriter) Write(b []byte) (n int, err error) {
 	for n < len(b) {
 		part := b[n:min(n+chunk, len(b))]
-		if w.cutAfter > 0 && w.written+int64(len(part)) > w.cutAfter {
-			w.ResponseWriter.Write(part[:w.cutAfter-w.written])
-			http.NewResponseController(w.ResponseWriter).Flush()
-			panic(http.ErrAbortHandler)
-		}
 		m, err := w.ResponseWriter.Write(part)
 		n += m
 		w.written += int64(m)

@@ -15,11 +15,15 @@ type state struct {
 	lastID int64
 	keys   []*authKey
 	creds  []Credential
+	tokens []*accessToken
+	faults faults // by operation
 	events []Event
+
+	usedTokens []string // jti of every ID token that was exchanged
 }
 
 func newState() *state {
-	return &state{changed: make(chan struct{})}
+	return &state{changed: make(chan struct{}), faults: faults{}}
 }
 
 // read runs f while nothing changes.

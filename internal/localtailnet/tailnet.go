@@ -35,11 +35,14 @@ type Tailnet struct {
 	opts    Options
 	state   *state
 	derp    derp
-	backend string  // ControlURL without the added latency
-	job     *Issuer // of the CI job's ID tokens
-	nodes   *Issuer // of the nodes' own ID tokens, at ControlURL
+	backend string                  // ControlURL without the added latency
+	job     *Issuer                 // of the CI job's ID tokens
+	nodes   func() (*Issuer, error) // of the nodes' own ID tokens, at ControlURL
 	noise   key.MachinePrivate
 	legacy  key.ControlPrivate
+
+	direct    *http.Client      // to our own listeners, without the added latency
+	shortcuts map[string]string // from an address with latency to the one without
 
 	ctx     context.Context // ends with Close
 	stop    context.CancelFunc
@@ -55,9 +58,13 @@ func Start(ctx context.Context, opts Options) (*Tailnet, error) {
 		state:  newState(),
 		noise:  key.NewMachine(),
 		legacy: key.NewControl(),
+
+		shortcuts: map[string]string{},
 	}
 	t.ctx, t.stop = context.WithCancel(ctx)
 	t.opts.Logf = t.untilClosed(t.opts.Logf)
+	t.direct = t.directClient()
+	t.nodes = sync.OnceValues(t.newNodeIssuer) // on demand: its keys take 100 ms
 	if err := t.open(); err != nil {
 		t.Close()
 		return nil, err

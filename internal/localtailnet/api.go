@@ -1,0 +1,134 @@
+package localtailnet
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+)
+
+// An endpoint is one call of Tailscale's API v2.
+type endpoint struct {
+	pattern string // as http.ServeMux has it, below /api/v2
+	op      string // the fault that can hit it
+	scope   string // what the access token must be good for
+	// answer returns what goes out as JSON with status 200, or an apiError.
+	answer func(*http.Request, *accessToken) (any, error)
+}
+
+func (t *Tailnet) endpoints() []endpoint {
+	return []endpoint{
+		{"POST /tailnet/{tailnet}/keys", OpKeys, "auth_keys", t.createKey},
+		{"GET /tailnet/{tailnet}/keys", OpKeys, "auth_keys:read", t.listKeys},
+		{"GET /tailnet/{tailnet}/keys/{id}", OpKeys, "auth_keys:read", t.getKey},
+		{"DELETE /tailnet/{tailnet}/keys/{id}", OpKeys, "auth_keys", t.deleteKey},
+		{"GET /tailnet/{tailnet}/devices", OpDevices, "devices:core:read", t.listDevices},
+		{"GET /device/{id}", OpDevices, "devices:core:read", t.getDevice},
+		{"DELETE /device/{id}", OpDevices, "devices:core", t.deleteDevice},
+		{"POST /device/{id}/authorized", OpDevices, "devices:core", t.authorizeDevice},
+	}
+}
+
+// mountAPI serves the API on mux, under /api/v2.
+func (t *Tailnet) mountAPI(mux *http.ServeMux) {
+	for _, e := range t.endpoints() {
+		method, path, _ := strings.Cut(e.pattern, " ")
+		mux.Handle(method+" /api/v2"+path, t.faulty(e.op, t.guarded(e)))
+	}
+	mux.Handle("POST /api/v2/oauth/token-exchange", t.faulty(OpExchange, answering(t.exchange)))
+	mux.Handle("POST /api/v2/oauth/token", t.faulty(OpOAuth, answering(t.grant)))
+	mux.Handle("/api/", answering(func(r *http.Request) (any, error) {
+		return nil, apiError{http.StatusNotFound, "404 page not found"}
+	}))
+}
+
+// guarded lets through who has a token good for the endpoint.
+func (t *Tailnet) guarded(e endpoint) http.Handler {
+	return answering(func(r *http.Request) (any, error) {
+		actor, err := t.actor(r, time.Now())
+		if err != nil {
+			return nil, err
+		}
+		if !actor.may(e.scope) {
+			t.event(e.op, http.StatusForbidden, "%s %s: %v do not include %s", r.Method, r.URL.Path, actor.scopes, e.scope)
+			return nil, errScope
+		}
+		if name := r.PathValue("tailnet"); name != "" && name != "-" && name != t.opts.Name {
+			return nil, apiError{http.StatusNotFound, "tailnet not found"}
+		}
+		return e.answer(r, actor)
+	})
+}
+
+// An apiError is a refusal, as the API says it: {"message": …}.
+type apiError struct {
+	status  int
+	Message string `json:"message"`
+}
+
+func (e apiError) Error() string { return e.Message }
+
+var (
+	errToken = apiError{http.StatusUnauthorized, "API token invalid"}
+	errScope = apiError{http.StatusForbidden, "calling actor does not have enough permissions to perform this function"}
+)
+
+// answering sends what answer returns: an error that is no apiError is a 500.
+func answering(answer func(*http.Request) (any, error)) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		v, err := answer(r)
+		if err == nil {
+			writeJSON(w, http.StatusOK, v)
+			return
+		}
+		refusal := apiError{http.StatusInternalServerError, err.Error()}
+		errors.As(err, &refusal)
+		writeJSON(w, refusal.status, refusal)
+	})
+}
+
+// An accessToken is what the API gives out to be called with.
+type accessToken struct {
+	secret  string // tskey-api-…
+	scopes  []string
+	tags    []string // that keys made with it may carry
+	expires time.Time
+}
+
+// actor is the token that a request carries, as Bearer or as the user name of
+// Basic authentication.
+func (t *Tailnet) actor(r *http.Request, now time.Time) (*accessToken, error) {
+	secret, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	if !ok {
+		secret, _, _ = r.BasicAuth()
+	}
+	var found *accessToken
+	t.state.read(func() {
+		i := slices.IndexFunc(t.state.tokens, func(a *accessToken) bool { return a.secret == secret })
+		if i >= 0 && now.Before(t.state.tokens[i].expires) {
+			found = t.state.tokens[i]
+		}
+	})
+	if found == nil {
+		return nil, errToken
+	}
+	return found, nil
+}
+
+// may reports whether a's scopes include need. A scope includes its :read form
+// and what lies below it; all includes everything, and devices, from before
+// scopes were split, includes devices:core.
+func (a *accessToken) may(need string) bool {
+	return slices.ContainsFunc(a.scopes, func(scope string) bool { return includes(scope, need) })
+}
+
+func includes(scope, need string) bool {
+	area, readOnly := strings.CutSuffix(scope, ":read")
+	wanted, reading := strings.CutSuffix(need, ":read")
+	if readOnly && !reading {
+		return false
+	}
+	return area == "all" || area == wanted || strings.HasPrefix(wanted, area+":")
+}

@@ -1,0 +1,128 @@
+package localtailnet
+
+import (
+	"encoding/json"
+	"net/http"
+	"regexp"
+	"slices"
+	"time"
+)
+
+// An apiKey is an auth key as the API shows it. The request to make one has
+// the same form.
+type apiKey struct {
+	ID            string          `json:"id"`
+	KeyType       string          `json:"keyType"`       // "auth"
+	Key           string          `json:"key,omitempty"` // the secret: in the answer to its making only
+	Description   string          `json:"description"`
+	ExpirySeconds int64           `json:"expirySeconds"`
+	Created       time.Time       `json:"created"`
+	Expires       time.Time       `json:"expires"`
+	Revoked       time.Time       `json:"revoked,omitzero"`
+	Invalid       bool            `json:"invalid"`
+	Capabilities  keyCapabilities `json:"capabilities"`
+}
+
+type keyCapabilities struct {
+	Devices struct {
+		Create struct {
+			Reusable      bool     `json:"reusable"`
+			Ephemeral     bool     `json:"ephemeral"`
+			Preauthorized bool     `json:"preauthorized"`
+			Tags          []string `json:"tags"`
+		} `json:"create"`
+	} `json:"devices"`
+}
+
+func (k Key) api(now time.Time) apiKey {
+	a := apiKey{
+		ID: k.ID, KeyType: "auth", Description: k.Description,
+		ExpirySeconds: int64(k.Expires.Sub(k.Created).Seconds()),
+		Created:       k.Created, Expires: k.Expires, Revoked: k.Revoked,
+		Invalid: !k.Usable(now),
+	}
+	c := &a.Capabilities.Devices.Create
+	c.Reusable, c.Ephemeral, c.Preauthorized, c.Tags = k.Reusable, k.Ephemeral, k.Preauthorized, k.Tags
+	return a
+}
+
+func (t *Tailnet) createKey(r *http.Request, actor *accessToken) (any, error) {
+	var req apiKey
+	if err := json.NewDecoder(r.Body).Decode(&req); err != nil {
+		return nil, apiError{http.StatusBadRequest, "decoding the request: " + err.Error()}
+	}
+	if err := req.check(actor.tags); err != nil {
+		t.event(OpKeys, http.StatusBadRequest, "%v", err)
+		return nil, apiError{http.StatusBadRequest, err.Error()}
+	}
+	c := req.Capabilities.Devices.Create
+	k, secret := t.MintKey(KeyOptions{
+		Description: req.Description, Tags: c.Tags,
+		Reusable: c.Reusable, Ephemeral: c.Ephemeral, Preauthorized: c.Preauthorized,
+		Lifetime: time.Duration(req.ExpirySeconds) * time.Second,
+	})
+	made := k.api(time.Now())
+	made.Key = secret
+	return made, nil
+}
+
+// descriptionForm is what Tailscale's OpenAPI document says of a description.
+var descriptionForm = regexp.MustCompile(`^[A-Za-z0-9 -]{0,50}$`)
+
+// check says why a credential that holds these tags may not make the key. The
+// texts about tags are Tailscale's.
+func (k apiKey) check(tags []string) error {
+	wanted := k.Capabilities.Devices.Create.Tags
+	maximum := int64(defaultKeyLifetime.Seconds())
+	switch {
+	case k.KeyType != "" && k.KeyType != "auth":
+		return apiError{Message: "keyType " + k.KeyType + " is not offered by this tailnet"}
+	case !descriptionForm.MatchString(k.Description):
+		return apiError{Message: "description must have at most 50 characters: letters, digits, hyphens, spaces"}
+	case k.ExpirySeconds < 0 || k.ExpirySeconds > maximum:
+		return apiError{Message: "expirySeconds must be at most 90 days"}
+	case len(wanted) == 0:
+		return apiError{Message: "tailnet-owned auth key must have tags set"}
+	}
+	return refuseTags(wanted, tags)
+}
+
+// listKeys lists those that still let somebody in. A token of a credential
+// sees all of the tailnet's, with ?all=true or without.
+func (t *Tailnet) listKeys(*http.Request, *accessToken) (any, error) {
+	now := time.Now()
+	active := []apiKey{}
+	for _, k := range t.Keys() {
+		if k.Usable(now) {
+			active = append(active, k.api(now))
+		}
+	}
+	return map[string][]apiKey{"keys": active}, nil
+}
+
+var errNoKey = apiError{http.StatusNotFound, "key not found"}
+
+// getKey also shows a key that was used, revoked or has expired: with invalid
+// set.
+func (t *Tailnet) getKey(r *http.Request, _ *accessToken) (any, error) {
+	for _, k := range t.Keys() {
+		if k.ID == r.PathValue("id") {
+			return k.api(time.Now()), nil
+		}
+	}
+	return nil, errNoKey
+}
+
+func (t *Tailnet) deleteKey(r *http.Request, _ *accessToken) (any, error) {
+	id := r.PathValue("id")
+	err := error(errNoKey)
+	t.state.change(func() {
+		i := slices.IndexFunc(t.state.keys, func(k *authKey) bool { return k.ID == id && k.Revoked.IsZero() })
+		if i >= 0 {
+			t.state.keys[i].Revoked = time.Now()
+			t.state.log(OpKeys, http.StatusOK, "%s revoked", id)
+			err = nil
+		}
+	})
+	return nil, err
+}
