@@ -1,0 +1,90 @@
+package spec_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/tailjoin/tailjoin/internal/diag"
+	"github.com/tailjoin/tailjoin/internal/spec"
+)
+
+// wantInput fails unless err is a problem with the input that names part.
+func wantInput(t *testing.T, err error, part string) {
+	t.Helper()
+	p := diag.As(err)
+	if p.Code != "input-invalid" || !p.Input || !strings.Contains(p.Summary, part) || p.Hint == "" {
+		t.Errorf("error %+v, want an input problem that names %q", p, part)
+	}
+}
+
+func TestTags(t *testing.T) {
+	got, err := spec.Tags(" tag:deploy, tag:ci,,tag:ci ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff([]string{"tag:ci", "tag:deploy"}, got); d != "" {
+		t.Error(d)
+	}
+	for _, bad := range []string{"ci", "tag:", "tag:-x", "tag:a b", "Tag:ci"} {
+		_, err := spec.Tags("tag:ok," + bad)
+		wantInput(t, err, bad)
+	}
+}
+
+func TestHostname(t *testing.T) {
+	for _, good := range []string{"a", "web-1", strings.Repeat("x", 63)} {
+		if err := spec.Hostname(good); err != nil {
+			t.Errorf("%q: %v", good, err)
+		}
+	}
+	for _, bad := range []string{"a.b", "-a", "a_b", "a b", strings.Repeat("x", 64)} {
+		wantInput(t, spec.Hostname(bad), bad)
+	}
+}
+
+func TestLabel_makesAValidNameOfAnything(t *testing.T) {
+	for _, text := range []string{"github-my_repo.js-7-1-build (ubuntu, 24)", "", "___", "日本", strings.Repeat("long", 40)} {
+		if err := spec.Hostname(spec.Label(text)); err != nil {
+			t.Errorf("Label(%q) = %q: %v", text, spec.Label(text), err)
+		}
+	}
+}
+
+func TestTargets(t *testing.T) {
+	got, err := spec.Targets("my-server:443, [fd7a::1]:22")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff([]string{"my-server:443", "[fd7a::1]:22"}, got); d != "" {
+		t.Error(d)
+	}
+	for _, bad := range []string{"my-server", ":80", "a:0", "a:65536", "a:http"} {
+		_, err := spec.Targets(bad)
+		wantInput(t, err, bad)
+	}
+}
+
+func TestAttributes_eachBooleanDefaultsToTrue(t *testing.T) {
+	for value, want := range map[string]spec.Attributed{
+		"T1":                     {Value: "T1", Ephemeral: true, Preauthorized: true},
+		"T1?preauthorized=true":  {Value: "T1", Ephemeral: true, Preauthorized: true},
+		"T1?ephemeral=false":     {Value: "T1", Ephemeral: false, Preauthorized: true},
+		"S?baseURL=https://x.io": {Value: "S", Ephemeral: true, Preauthorized: true, BaseURL: "https://x.io"},
+	} {
+		got, err := spec.Attributes("oauth-client-id", value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(want, got); d != "" {
+			t.Errorf("%s: %s", value, d)
+		}
+	}
+	for _, bad := range []string{"ephemeral=nope", "reusable=true", "ephemeral=true;x"} {
+		_, err := spec.Attributes("oauth-secret", "secret-value?"+bad)
+		wantInput(t, err, "oauth-secret")
+		if strings.Contains(diag.As(err).Text(), "secret-value") {
+			t.Errorf("the secret is in %v", err)
+		}
+	}
+}
