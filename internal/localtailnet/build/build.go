@@ -1,0 +1,205 @@
+//go:build unix
+
+// Package build makes a tailscaled and a tailscale to test with, out of the
+// module that go.mod pins.
+//
+// What it makes is kept in .build at the module's root and made again only
+// when the version, the features, the platform or Go change. Test binaries
+// that run at the same time wait for one another.
+package build
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"syscall"
+
+	tailscaleroot "tailscale.com"
+	"tailscale.com/feature/featuretags"
+)
+
+// featuresFile lists what the small daemon keeps, a feature a line. The
+// release is built from it too.
+const featuresFile = "scripts/daemon.features"
+
+// Version is the version of tailscale.com that go.mod pins: "1.102.5".
+func Version() string { return strings.TrimSpace(tailscaleroot.VersionDotTxt) }
+
+// Daemon returns the path of the small daemon that the action carries. The
+// same file under the name tailscale, beside it, is the CLI.
+//
+// The first call takes a minute and a half on two cores.
+func Daemon(ctx context.Context) (path string, err error) {
+	root, err := moduleRoot()
+	if err != nil {
+		return "", err
+	}
+	list, err := os.ReadFile(filepath.Join(root, featuresFile))
+	if err != nil {
+		return "", err
+	}
+	dir, err := build(ctx, root, "small", map[string]program{
+		"tailscaled": {pkg: "tailscale.com/cmd/tailscaled", tags: tags(features(string(list)))},
+		"tailscale":  {link: "tailscaled"},
+	})
+	return filepath.Join(dir, "tailscaled"), err
+}
+
+// Full returns the paths of a daemon and a CLI with all features, as Tailscale
+// ships them. The first call takes four minutes on two cores.
+func Full(ctx context.Context) (tailscaled, tailscale string, err error) {
+	root, err := moduleRoot()
+	if err != nil {
+		return "", "", err
+	}
+	dir, err := build(ctx, root, "full", map[string]program{
+		"tailscaled": {pkg: "tailscale.com/cmd/tailscaled"},
+		"tailscale":  {pkg: "tailscale.com/cmd/tailscale"},
+	})
+	return filepath.Join(dir, "tailscaled"), filepath.Join(dir, "tailscale"), err
+}
+
+// A program is a package to build, or a link to another program.
+type program struct {
+	pkg, tags string
+	link      string
+}
+
+// args are what go build is given. A build out of a module has to be told its
+// version, or it calls itself 1.102.5-ERR-BuildInfo.
+func (p program) args() []string {
+	v := "-X tailscale.com/version."
+	return []string{
+		"build", "-trimpath", "-tags=" + p.tags,
+		"-ldflags=-s -w " + v + "shortStamp=" + Version() + " " + v + "longStamp=" + Version() + "-tailjoin",
+	}
+}
+
+func (p program) make(ctx context.Context, root, path string) error {
+	if p.link != "" {
+		return os.Symlink(p.link, path)
+	}
+	cmd := exec.CommandContext(ctx, "go", append(p.args(), "-o", path, p.pkg)...)
+	cmd.Dir = root
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("building %s: %w\n%s", p.pkg, err, out)
+	}
+	return nil
+}
+
+// build returns the directory that holds the programs, made now if need be.
+func build(ctx context.Context, root, kind string, programs map[string]program) (string, error) {
+	dir := filepath.Join(root, ".build", fmt.Sprintf("%s-%s-%s", kind, Version(), fingerprint(programs)))
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+		return "", err
+	}
+	unlock, err := lock(filepath.Join(root, ".build", kind+".lock"))
+	if err != nil {
+		return "", err
+	}
+	defer unlock()
+	if _, err := os.Stat(dir); err == nil {
+		return dir, nil
+	}
+	return dir, fill(ctx, root, dir, programs)
+}
+
+// fill makes the programs and, when all are there, the directory: what it is
+// called is complete.
+func fill(ctx context.Context, root, dir string, programs map[string]program) error {
+	temp, err := os.MkdirTemp(filepath.Dir(dir), "making-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(temp)
+	for name, p := range programs {
+		if err := p.make(ctx, root, filepath.Join(temp, name)); err != nil {
+			return err
+		}
+	}
+	if err := os.Chmod(temp, 0o755); err != nil { // tests run the daemon as other users, too
+		return err
+	}
+	return os.Rename(temp, dir)
+}
+
+// fingerprint names all that the programs depend on, beside the version.
+func fingerprint(programs map[string]program) string {
+	var parts []string
+	for name, p := range programs {
+		parts = append(parts, fmt.Sprint(name, p.link, p.pkg, p.args()))
+	}
+	slices.Sort(parts)
+	parts = append(parts, runtime.Version(), cmp.Or(os.Getenv("GOOS"), runtime.GOOS), cmp.Or(os.Getenv("GOARCH"), runtime.GOARCH))
+	return fmt.Sprintf("%x", sha256.Sum256([]byte(strings.Join(parts, "\n"))))[:8]
+}
+
+// lock waits until no other process holds the file.
+func lock(name string) (unlock func() error, err error) {
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("locking %s: %w", name, err)
+	}
+	return f.Close, nil
+}
+
+// features are the lines of a list, less comments.
+func features(list string) (names []featuretags.FeatureTag) {
+	for line := range strings.Lines(list) {
+		line, _, _ = strings.Cut(line, "#")
+		if name := strings.TrimSpace(line); name != "" {
+			names = append(names, featuretags.FeatureTag(name))
+		}
+	}
+	return names
+}
+
+// tags leave out every feature that is not kept and that no kept one needs:
+// what tailscale.com/cmd/featuretags --min --add=… prints.
+func tags(kept []featuretags.FeatureTag) string {
+	needed := map[featuretags.FeatureTag]bool{}
+	for _, f := range kept {
+		for dep := range featuretags.Requires(f) {
+			needed[dep] = true
+		}
+	}
+	var tags []string
+	if needed[featuretags.CLI] {
+		tags = append(tags, "ts_include_cli")
+	}
+	for f := range featuretags.Features {
+		if !needed[f] && f.IsOmittable() {
+			tags = append(tags, f.OmitTag())
+		}
+	}
+	slices.Sort(tags)
+	return strings.Join(tags, ",")
+}
+
+// moduleRoot is the nearest directory above this process's that holds go.mod:
+// go test runs a test where its package is.
+func moduleRoot() (string, error) {
+	dir, err := os.Getwd()
+	for ; err == nil; dir = filepath.Dir(dir) {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return dir, nil
+		}
+		if dir == filepath.Dir(dir) {
+			return "", errors.New("no go.mod in this directory or above it")
+		}
+	}
+	return "", err
+}
