@@ -37,7 +37,7 @@ func newRunner(t *testing.T) *runner {
 }
 
 func (r *runner) job() ci.Job {
-	return ci.Detect(func(name string) string { return r.vars[name] }, ci.Streams{Results: &r.words, Words: &r.words})
+	return ci.Detect(func(name string) string { return r.vars[name] }, ci.Streams{Results: &r.words, Words: &r.words, Masks: &r.words})
 }
 
 func (r *runner) file(t *testing.T, name string) string {

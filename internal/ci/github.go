@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"path/filepath"
 	"strings"
@@ -18,7 +19,7 @@ import (
 // its file commands panic where the runner set no file, and their delimiter
 // is a constant that a value may hold.
 func github(env Env, s Streams) Job {
-	g := githubJob{env, githubactions.New(githubactions.WithGetenv(githubactions.GetenvFunc(env)), githubactions.WithWriter(s.Words))}
+	g := githubJob{env: env, action: githubAction(env, s.Words), masks: githubAction(env, s.Masks)}
 	debug := env("RUNNER_DEBUG") == "1"
 	return Job{
 		Platform:   "github",
@@ -42,8 +43,12 @@ func github(env Env, s Streams) Job {
 }
 
 type githubJob struct {
-	env    Env
-	action *githubactions.Action
+	env           Env
+	action, masks *githubactions.Action
+}
+
+func githubAction(env Env, out io.Writer) *githubactions.Action {
+	return githubactions.New(githubactions.WithGetenv(githubactions.GetenvFunc(env)), githubactions.WithWriter(out))
 }
 
 // nodeName tells the jobs of a run apart, as far as the environment does: a
@@ -64,7 +69,7 @@ func (g githubJob) cacheDir() string {
 func (g githubJob) mask(s secret.Text) {
 	for line := range strings.Lines(s.Reveal()) {
 		if line = strings.TrimSpace(line); line != "" {
-			g.action.AddMask(line)
+			g.masks.AddMask(line)
 		}
 	}
 }

@@ -46,8 +46,9 @@ var platforms = []struct {
 }
 
 // Streams are where a job's words go. Results are what a later program
-// reads; Words are for people.
-type Streams struct{ Results, Words io.Writer }
+// reads; Words are for people; Masks carry the secrets that the platform is to
+// hide, so nothing may change them on the way.
+type Streams struct{ Results, Words, Masks io.Writer }
 
 // Detect opens the job that the environment speaks of. A process outside of
 // any CI is a job too, a local one.
