@@ -10,32 +10,40 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// refused is the exit status of a test process that may not set up the namespace it is in.
+const refused = 75
+
 // runIsolated runs this test binary again in a network namespace of its own, and returns its exit status.
+// Where that is not permitted, or is permitted and comes without rights (Ubuntu's AppArmor), it runs where it is.
 func runIsolated(programs string) (int, error) {
-	cmd := again(programs)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET}
+	code, err := runAgain(programs, namespace())
+	if code != refused && !errors.Is(err, syscall.EPERM) {
+		return code, err
+	}
+	fmt.Println("not isolated from the network: this machine lets us have no namespace; root may")
+	return runAgain(programs, nil)
+}
+
+func namespace() *syscall.SysProcAttr {
+	attr := &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET}
 	if uid := os.Getuid(); uid != 0 {
-		cmd.SysProcAttr.Cloneflags |= syscall.CLONE_NEWUSER
-		cmd.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: uid, Size: 1}}
-		cmd.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}}
+		attr.Cloneflags |= syscall.CLONE_NEWUSER
+		attr.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: uid, Size: 1}}
+		attr.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}}
 	}
+	return attr
+}
+
+func runAgain(programs string, attr *syscall.SysProcAttr) (int, error) {
+	cmd := exec.Command("/proc/self/exe", os.Args[1:]...)
+	cmd.Env = append(os.Environ(), inside+"="+programs)
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	cmd.SysProcAttr = attr
 	err := cmd.Run()
-	if errors.Is(err, syscall.EPERM) {
-		fmt.Println("not isolated from the network: this machine permits no namespaces:", err)
-		cmd = again(programs)
-		err = cmd.Run()
-	}
 	if failed := new(exec.ExitError); errors.As(err, &failed) {
 		return failed.ExitCode(), nil
 	}
 	return 0, err
-}
-
-func again(programs string) *exec.Cmd {
-	cmd := exec.Command("/proc/self/exe", os.Args[1:]...)
-	cmd.Env = append(os.Environ(), inside+"="+programs)
-	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
-	return cmd
 }
 
 // enter makes this process ready for the tests: loopback up, and heir to every process that its children leave behind.
@@ -43,7 +51,11 @@ func enter() error {
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		return fmt.Errorf("becoming a subreaper: %w", err)
 	}
-	return loopbackUp()
+	err := loopbackUp()
+	if errors.Is(err, syscall.EPERM) {
+		os.Exit(refused)
+	}
+	return err
 }
 
 // loopbackUp brings lo up. Where it is up already nothing changes, and no right is needed.

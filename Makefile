@@ -1,0 +1,24 @@
+# What there is to do here. Every target is a script that can be run by itself.
+.DEFAULT_GOAL := help
+.PHONY: help demo test bench soak build reproducible
+
+help: ## print this list
+	@sed -n 's/^\([a-z]*\): ## /\1	/p' $(MAKEFILE_LIST) | expand -t 14
+
+demo: ## join a tailnet that runs on this machine, fetch a page over it, leave, and see that nothing is left
+	scripts/demo
+
+test: ## run every check; `scripts/check NAME...` runs some
+	scripts/check
+
+bench: ## measure join and leave against their floors
+	scripts/bench
+
+soak: ## kill join and leave at 500 random moments, and see that nothing is left
+	scripts/soak
+
+build: ## build the release's files for all platforms into dist/
+	scripts/build
+
+reproducible: ## build twice, in two directories, and compare
+	scripts/reproducible
