@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -63,6 +64,19 @@ func (t *Tailnet) Keys() []Key {
 		}
 	})
 	return keys
+}
+
+// RevokeKey makes a key useless. It reports whether there was one that was not
+// revoked before.
+func (t *Tailnet) RevokeKey(id string) (found bool) {
+	t.state.change(func() {
+		i := slices.IndexFunc(t.state.keys, func(k *authKey) bool { return k.ID == id && k.Revoked.IsZero() })
+		if found = i >= 0; found {
+			t.state.keys[i].Revoked = time.Now()
+			t.state.log(OpKeys, http.StatusOK, "%s revoked", id)
+		}
+	})
+	return found
 }
 
 func (s *state) mint(o KeyOptions) *authKey {

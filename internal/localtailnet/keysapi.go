@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"net/http"
 	"regexp"
-	"slices"
 	"time"
 )
 
@@ -114,15 +113,8 @@ func (t *Tailnet) getKey(r *http.Request, _ *accessToken) (any, error) {
 }
 
 func (t *Tailnet) deleteKey(r *http.Request, _ *accessToken) (any, error) {
-	id := r.PathValue("id")
-	err := error(errNoKey)
-	t.state.change(func() {
-		i := slices.IndexFunc(t.state.keys, func(k *authKey) bool { return k.ID == id && k.Revoked.IsZero() })
-		if i >= 0 {
-			t.state.keys[i].Revoked = time.Now()
-			t.state.log(OpKeys, http.StatusOK, "%s revoked", id)
-			err = nil
-		}
-	})
-	return nil, err
+	if !t.RevokeKey(r.PathValue("id")) {
+		return nil, errNoKey
+	}
+	return nil, nil
 }

@@ -4,12 +4,14 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/netip"
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"tailscale.com/client/local"
@@ -124,8 +126,28 @@ func (p *Peer) advertise(ctx context.Context, o PeerOptions) error {
 	return err
 }
 
-// answer serves one connection to an address behind the peer.
-func (p *Peer) answer(c net.Conn) { p.web.Serve(netutil.NewOneConnListener(c, nil)) }
+// answer serves one connection to an address behind the peer. It returns when
+// that is closed: until then netstack keeps the address.
+func (p *Peer) answer(c net.Conn) {
+	closed := make(chan struct{})
+	l := netutil.NewOneConnListener(&tellingConn{Conn: c, closed: sync.OnceFunc(func() { close(closed) })}, nil)
+	if p.web.Serve(l) != io.EOF { // EOF: it took the connection
+		c.Close()
+		return
+	}
+	<-closed
+}
+
+// A tellingConn tells when it is closed.
+type tellingConn struct {
+	net.Conn
+	closed func()
+}
+
+func (c *tellingConn) Close() error {
+	defer c.closed()
+	return c.Conn.Close()
+}
 
 // ServeHTTP tells the visitor who they are on this tailnet.
 func (p *Peer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
