@@ -1,0 +1,204 @@
+package tailscaled
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/klauspost/compress/zstd"
+	"github.com/tailjoin/tailjoin/internal/diag"
+)
+
+// A bundled is the tailscaled that comes with this tailjoin for one platform:
+// one file, tailscaled and tailscale in one, packed with zstd. Its sums, packed
+// and unpacked, are in the same commit.
+type bundled struct {
+	dir     string
+	name    string // "tailscaled-linux-amd64"
+	version string
+	sums    sums // of name and name + ".zst"
+}
+
+// openBundle returns an absent if there is no bundle for the platform.
+func (in Install) openBundle() (bundled, error) {
+	b := bundled{dir: in.BundleDir, name: "tailscaled-" + in.platform()}
+	if in.BundleDir == "" {
+		return b, missing("nothing is bundled")
+	}
+	version, err := os.ReadFile(filepath.Join(b.dir, "tailscaled.version"))
+	if err == nil {
+		b.sums, err = readSums(filepath.Join(b.dir, "SHA256SUMS"))
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return b, missing("nothing is bundled in %s", b.dir)
+	}
+	if err != nil {
+		return b, fmt.Errorf("reading the bundle: %w", err)
+	}
+	if b.sums[b.name] == "" || b.sums[b.packedName()] == "" {
+		return b, missing("nothing is bundled for %s", in.platform())
+	}
+	b.version = strings.TrimSpace(string(version))
+	return b, nil
+}
+
+func (b bundled) packedName() string { return b.name + ".zst" }
+
+// bundledVersion is the version that the bundle has, or would have.
+func (in Install) bundledVersion() string {
+	if b, err := in.openBundle(); err == nil {
+		return b.version
+	}
+	return ownVersion()
+}
+
+// bundle returns the bundled tailscaled, which stays unpacked in the cache. It
+// is hashed each time: 14 ms for 19 MB, and no need to run it for its version.
+func (in Install) bundle(ctx context.Context) (Binary, error) {
+	if in.SHA256 != "" {
+		return Binary{}, missing("not looked at: sha256sum asks for an archive")
+	}
+	b, err := in.openBundle()
+	if err != nil {
+		return Binary{}, err
+	}
+	binary := b.binary(in)
+	if err := in.accept(binary); err != nil {
+		return Binary{}, err
+	}
+	if in.isUnpacked(b, binary) {
+		binary.Source = "cache"
+		return binary, nil
+	}
+	binary.Source = "bundle"
+	return binary, in.unpackBundle(ctx, b, filepath.Dir(binary.Daemon))
+}
+
+// binary is what b is once it is unpacked.
+func (b bundled) binary(in Install) Binary {
+	dir := in.entry(b.version, "small")
+	binary := Binary{Daemon: filepath.Join(dir, in.program("tailscaled")), CLI: filepath.Join(dir, "tailscale"), Version: b.version}
+	if in.os() == "windows" {
+		// There it goes by the name tailscale.exe, which the one-file build
+		// does not take for the CLI: TS_BE_CLI must say so.
+		binary.CLI = binary.Daemon
+	}
+	return binary
+}
+
+// isUnpacked says whether the cache has b, every byte as it should be.
+func (in Install) isUnpacked(b bundled, binary Binary) bool {
+	sum, err := sumFile(binary.Daemon)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false
+	}
+	target, _ := os.Readlink(binary.CLI)
+	linked := binary.CLI == binary.Daemon || target == filepath.Base(binary.Daemon)
+	if sum == b.sums[b.name] && linked && isExecutable(binary.Daemon) {
+		return true
+	}
+	in.log().Warn("a cached tailscaled was changed: it is replaced", "file", binary.Daemon, "error", err)
+	return false
+}
+
+// unpackBundle puts tailscaled and tailscale into dir.
+func (in Install) unpackBundle(ctx context.Context, b bundled, dir string) error {
+	scratch, err := in.scratch()
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(scratch)
+	if err := b.unpack(ctx, filepath.Join(scratch, in.program("tailscaled"))); err != nil {
+		return err
+	}
+	if in.os() == "windows" {
+		return place(scratch, dir, in.program("tailscaled"))
+	}
+	if err := os.Symlink("tailscaled", filepath.Join(scratch, "tailscale")); err != nil {
+		return err
+	}
+	return place(scratch, dir, "tailscaled", "tailscale")
+}
+
+// unpack writes the unpacked file to name. Each of the two files is verified
+// before anything is made of it.
+func (b bundled) unpack(ctx context.Context, name string) error {
+	packed := filepath.Join(b.dir, b.packedName())
+	if err := b.verify(packed, b.packedName()); err != nil {
+		return err
+	}
+	in, err := os.Open(packed)
+	if err != nil {
+		return b.damaged(err)
+	}
+	defer in.Close()
+	out, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o755)
+	if err != nil {
+		return fmt.Errorf("unpacking the bundle: %w", err)
+	}
+	defer out.Close()
+	h := sha256.New()
+	if err := unzstd(io.MultiWriter(out, h), contextReader{ctx, in}); err != nil {
+		if ctx.Err() != nil {
+			return fmt.Errorf("unpacking the bundle: %w", context.Cause(ctx))
+		}
+		return b.damaged(err)
+	}
+	if sum := hexSum(h); sum != b.sums[b.name] {
+		return b.mismatch(b.name, sum)
+	}
+	return out.Close()
+}
+
+// verify compares a file with the sum that the commit has for it.
+func (b bundled) verify(file, name string) error {
+	sum, err := sumFile(file)
+	if err != nil {
+		return b.damaged(err)
+	}
+	if sum != b.sums[name] {
+		return b.mismatch(name, sum)
+	}
+	return nil
+}
+
+// unzstd decodes all of r, no more than a tailscaled can be.
+func unzstd(w io.Writer, r io.Reader) error {
+	decoder, err := zstd.NewReader(r)
+	if err != nil {
+		return err
+	}
+	defer decoder.Close()
+	n, err := io.Copy(w, io.LimitReader(decoder, largestFile+1))
+	if err == nil && n > largestFile {
+		err = errTooLarge
+	}
+	return err
+}
+
+func (b bundled) damaged(err error) error {
+	return &diag.Problem{
+		Code:    "bundle-missing",
+		Summary: "the tailscaled that comes with this tailjoin cannot be unpacked",
+		Facts:   []diag.Fact{{Name: "file", Value: filepath.Join(b.dir, b.packedName())}},
+		Hint:    "check out this version of tailjoin anew, or set install to download",
+		Err:     err,
+	}
+}
+
+func (b bundled) mismatch(name, sum string) error {
+	return &diag.Problem{
+		Code:    "checksum-mismatch",
+		Summary: "the tailscaled that comes with this tailjoin is not the file it was released with",
+		Facts: []diag.Fact{
+			{Name: "file", Value: name}, {Name: "sha256", Value: sum}, {Name: "wanted", Value: b.sums[name]},
+		},
+		Hint: "nothing was installed; check out this version of tailjoin anew",
+	}
+}

@@ -1,0 +1,138 @@
+package tailscaled
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// The cache, in a directory that other jobs may have written to, so that
+// nothing in it is trusted:
+//
+//	tailscaled/1.102.5/linux-amd64-small/   the bundle unpacked; hashed on each use
+//	tailscaled/1.102.5/linux-amd64/         an archive unpacked; written anew on each use
+//	tailscaled/packages/                    archives and signatures, as on a package server
+//	tailscaled/.unpack-*                    work in progress of one process
+//
+// A file appears under its name by rename, after it was verified. Joins at the
+// same time write the same bytes.
+
+// entry is where the binaries of a version are.
+func (in Install) entry(version, build string) string {
+	name := in.platform()
+	if build != "" {
+		name += "-" + build
+	}
+	return filepath.Join(in.root(), version, name)
+}
+
+func (in Install) root() string { return filepath.Join(in.CacheDir, "tailscaled") }
+
+// abandoned is the age at which work in progress is nobody's any more.
+const abandoned = time.Hour
+
+// scratch makes a directory of mode 0700 in the cache for work in progress. It
+// removes what killed processes left of theirs.
+func (in Install) scratch() (string, error) {
+	if in.CacheDir == "" {
+		return "", errors.New("unpacking tailscaled: no cache directory is set")
+	}
+	if err := os.MkdirAll(in.root(), 0o755); err != nil {
+		return "", fmt.Errorf("unpacking tailscaled: %w", err)
+	}
+	const prefix = ".unpack-"
+	old, _ := filepath.Glob(filepath.Join(in.root(), prefix+"*"))
+	for _, dir := range old {
+		if info, err := os.Lstat(dir); err == nil && time.Since(info.ModTime()) > abandoned {
+			os.RemoveAll(dir)
+		}
+	}
+	dir, err := os.MkdirTemp(in.root(), prefix)
+	if err != nil {
+		return "", fmt.Errorf("unpacking tailscaled: %w", err)
+	}
+	return dir, nil
+}
+
+// place moves files from one directory of the cache to another, which is made
+// if need be.
+func place(from, to string, names ...string) error {
+	if err := os.MkdirAll(to, 0o755); err != nil {
+		return fmt.Errorf("installing tailscaled: %w", err)
+	}
+	for _, name := range names {
+		if err := replace(filepath.Join(from, name), filepath.Join(to, name)); err != nil {
+			return fmt.Errorf("installing tailscaled: %w", err)
+		}
+	}
+	return nil
+}
+
+// replace renames from to to, whatever is there. A directory must go first.
+func replace(from, to string) error {
+	if os.Rename(from, to) == nil {
+		return nil
+	}
+	if err := os.RemoveAll(to); err != nil {
+		return err
+	}
+	return os.Rename(from, to)
+}
+
+// A contextReader ends with the cause of ctx's end once ctx is done.
+type contextReader struct {
+	ctx context.Context
+	io.Reader
+}
+
+func (r contextReader) Read(p []byte) (int, error) {
+	if r.ctx.Err() != nil {
+		return 0, context.Cause(r.ctx)
+	}
+	return r.Reader.Read(p)
+}
+
+// packages is where archives and their signatures are kept.
+func (in Install) packages() string { return filepath.Join(in.root(), "packages") }
+
+// keep puts a verified archive into the cache, with its signature. A cache
+// that cannot be written to is no reason to fail: the next job downloads.
+func (in Install) keep(s shelf, got received) {
+	if s.source == "cache" {
+		return
+	}
+	if err := in.tryKeep(got); err != nil {
+		in.log().Debug("not keeping the archive of tailscaled", "error", err)
+	}
+}
+
+func (in Install) tryKeep(got received) error {
+	if in.sumOf(got.path) == "" {
+		for _, p := range got.chain.parts(got.path) {
+			if err := in.keepPart(got.dir, p); err != nil {
+				return err
+			}
+		}
+	}
+	return in.keepFile(got.asReceived(), got.path)
+}
+
+func (in Install) keepPart(scratch string, p part) error {
+	name := filepath.Join(scratch, "part")
+	if err := os.WriteFile(name, *p.content, 0o644); err != nil {
+		return err
+	}
+	return in.keepFile(name, p.path)
+}
+
+func (in Install) keepFile(name, path string) error {
+	target := filepath.Join(in.packages(), filepath.FromSlash(path))
+	if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
+		return err
+	}
+	return replace(name, target)
+}

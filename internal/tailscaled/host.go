@@ -1,0 +1,157 @@
+package tailscaled
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/tailjoin/tailjoin/internal/diag"
+)
+
+// host looks for a tailscaled and a tailscale that the machine has. Only the
+// files are used: a daemon that runs is not spoken to.
+func (in Install) host(ctx context.Context) (Binary, error) {
+	if in.SHA256 != "" {
+		return Binary{}, missing("not looked at: sha256sum asks for an archive")
+	}
+	daemon, cli := in.lookUp("tailscaled"), in.lookUp("tailscale")
+	if daemon == "" || cli == "" {
+		return Binary{}, missing("tailscaled and tailscale are not both on its search path")
+	}
+	b, err := examine(ctx, daemon, cli)
+	if err != nil {
+		return Binary{}, missing("%v", err)
+	}
+	b.Source = "host"
+	if err := in.accept(b); err != nil {
+		return Binary{}, err
+	}
+	return b, nil
+}
+
+// named takes the tailscaled at Path, and explains itself if it does not fit:
+// the user has named it. An old version is fine as long as none is asked for.
+func (in Install) named(ctx context.Context) (Binary, error) {
+	b, err := in.examineNamed(ctx)
+	if err == nil {
+		err = in.acceptNamed(b)
+	}
+	if err != nil {
+		return Binary{}, &diag.Problem{
+			Code:    "not-installed",
+			Summary: "tailscale-path does not lead to a tailscaled that fits",
+			Facts:   []diag.Fact{{Name: "tailscale-path", Value: in.Path}, {Name: "wanted", Value: in.wishes()}},
+			Hint:    "name a directory that holds tailscaled and tailscale, or the tailscaled beside its tailscale",
+			Err:     err,
+		}
+	}
+	return b, nil
+}
+
+func (in Install) examineNamed(ctx context.Context) (Binary, error) {
+	daemon, err := filepath.Abs(in.Path)
+	if err != nil {
+		return Binary{}, err
+	}
+	if info, err := os.Stat(daemon); err == nil && info.IsDir() {
+		daemon = filepath.Join(daemon, in.program("tailscaled"))
+	}
+	b, err := examine(ctx, daemon, filepath.Join(filepath.Dir(daemon), in.program("tailscale")))
+	b.Source = "path"
+	return b, err
+}
+
+func (in Install) acceptNamed(b Binary) error {
+	if in.Version == "" {
+		return in.acceptFeatures(b)
+	}
+	return in.accept(b)
+}
+
+// accept returns an absent if b is not what is wanted.
+func (in Install) accept(b Binary) error {
+	if !in.fits(b.Version) {
+		return missing("%s is %s", b.Daemon, b.Version)
+	}
+	return in.acceptFeatures(b)
+}
+
+func (in Install) acceptFeatures(b Binary) error {
+	if in.Full && !b.Full {
+		return missing("%s is built without some features", b.Daemon)
+	}
+	return nil
+}
+
+// examine reads what there is to know of two files of the host.
+func examine(ctx context.Context, daemon, cli string) (Binary, error) {
+	if !isExecutable(daemon) || !isExecutable(cli) {
+		return Binary{}, fmt.Errorf("%s and %s are not both programs", daemon, cli)
+	}
+	version, err := askVersion(ctx, daemon)
+	if err != nil {
+		return Binary{}, err
+	}
+	small, err := contains(daemon, omitTag)
+	if err != nil {
+		return Binary{}, fmt.Errorf("reading %s: %w", daemon, err)
+	}
+	return Binary{Daemon: daemon, CLI: cli, Version: version, Full: !small}, nil
+}
+
+// omitTag is in the build settings that Go leaves in a program, if it was
+// built with tags that leave features out. Parsing the file with
+// debug/buildinfo says the same and costs 320 KB.
+var omitTag = []byte("ts_omit_")
+
+// contains says whether the file holds the bytes of part.
+func contains(name string, part []byte) (bool, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	window := make([]byte, 1<<20)
+	kept := 0 // bytes at the start of window, from the end of the one before
+	for {
+		n, err := f.Read(window[kept:])
+		if bytes.Contains(window[:kept+n], part) {
+			return true, nil
+		}
+		if errors.Is(err, io.EOF) {
+			return false, nil
+		}
+		if err != nil {
+			return false, err
+		}
+		kept = copy(window, window[max(0, kept+n-len(part)+1):kept+n])
+	}
+}
+
+// lookUp returns the path of a program on the search path, or "".
+func (in Install) lookUp(name string) string {
+	for _, dir := range in.SearchPath {
+		path := filepath.Join(dir, in.program(name))
+		if filepath.IsAbs(path) && isExecutable(path) {
+			return path
+		}
+	}
+	return ""
+}
+
+// program is the file name of a program.
+func (in Install) program(name string) string {
+	if in.os() == "windows" {
+		return name + ".exe"
+	}
+	return name
+}
+
+func isExecutable(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular() && (info.Mode()&0o111 != 0 || filepath.Ext(path) == ".exe")
+}

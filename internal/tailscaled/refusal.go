@@ -1,0 +1,115 @@
+package tailscaled
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/tailjoin/tailjoin/internal/diag"
+	"github.com/tailjoin/tailjoin/internal/retry"
+)
+
+// prove returns nil for the one archive that was asked for: the one with the
+// sum that is known for it, or else one that a trusted root has signed. A sum
+// from the host that has the archive would prove nothing.
+func (in Install) prove(s shelf, got received) error {
+	if err := in.proveBytes(s, got); err != nil {
+		return err
+	}
+	if got.odd != nil {
+		return oddArchive(s, got)
+	}
+	return nil
+}
+
+func (in Install) proveBytes(s shelf, got received) error {
+	if want := in.sumOf(got.path); want != "" {
+		return checkSum(s, got, want)
+	}
+	if got.unsigned != nil {
+		return in.noSignature(s, got)
+	}
+	if err := got.chain.verify(s.roots, got.pkg); err != nil {
+		return badSignature(s, got, err)
+	}
+	return nil
+}
+
+func checkSum(s shelf, got received, want string) error {
+	if got.sum == want {
+		return nil
+	}
+	return &diag.Problem{
+		Code:    "checksum-mismatch",
+		Summary: "the archive of tailscaled does not have the sum it should have",
+		Facts:   []diag.Fact{from(s, got.path), {Name: "sha256", Value: got.sum}, {Name: "wanted", Value: want}},
+		Hint:    "nothing was installed; compare sha256sum and version with the release",
+	}
+}
+
+func badSignature(s shelf, got received, err error) error {
+	return &diag.Problem{
+		Code:    "signature-invalid",
+		Summary: "the archive of tailscaled is not signed by who should have signed it",
+		Facts:   []diag.Fact{from(s, got.path), {Name: "sha256", Value: got.sum}},
+		Hint: "nothing was installed; an old version may be signed with a key that was replaced since:\n" +
+			"then give its sum with sha256sum, from a source that you trust",
+		Err: err,
+	}
+}
+
+// noSignature is about a chain that did not come, or not in whole.
+func (in Install) noSignature(s shelf, got received) error {
+	if _, gone := errors.AsType[*absent](got.unsigned); !gone {
+		return in.failed(s, got.path+".sig", got.unsigned)
+	}
+	return badSignature(s, got, got.unsigned)
+}
+
+func oddArchive(s shelf, got received) error {
+	return &diag.Problem{
+		Code:    "archive-odd",
+		Summary: "the archive of tailscaled does not look like one of Tailscale's",
+		Facts:   []diag.Fact{from(s, got.path), {Name: "sha256", Value: got.sum}},
+		Hint:    "nothing was installed; it must hold one tailscaled and one tailscale, as regular files",
+		Err:     got.odd,
+	}
+}
+
+func wrongVersion(got received, said, version string) error {
+	return &diag.Problem{
+		Code:    "version-mismatch",
+		Summary: "the archive holds another tailscaled than its name says",
+		Facts: []diag.Fact{
+			{Name: "archive", Value: got.path}, {Name: "inside", Value: said}, {Name: "wanted", Value: version},
+		},
+		Hint: "nothing was installed; the package server or the mirror is to be repaired",
+	}
+}
+
+// failed explains why nothing came from a shelf. An absent stays one: the next
+// source may have it. So does the end of ctx by a cancel, which is no failure.
+func (in Install) failed(s shelf, path string, err error) error {
+	if _, gone := errors.AsType[*absent](err); gone {
+		return err
+	}
+	if errors.Is(err, context.Canceled) {
+		return fmt.Errorf("downloading tailscaled: %w", err)
+	}
+	if p, ok := errors.AsType[*diag.Problem](err); ok {
+		return p
+	}
+	if later, ok := errors.AsType[*retry.Later](err); ok {
+		err = later.Err
+	}
+	return &diag.Problem{
+		Code:    "download-failed",
+		Summary: "tailscaled could not be downloaded",
+		Facts:   []diag.Fact{from(s, path)},
+		Hint: "see whether this machine reaches the address, or configure a mirror;\n" +
+			"with install: auto and no version, nothing is downloaded",
+		Err: err,
+	}
+}
+
+func from(s shelf, path string) diag.Fact { return diag.Fact{Name: "from", Value: s.name + path} }

@@ -1,0 +1,211 @@
+package tailscaled
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/url"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"github.com/tailjoin/tailjoin/internal/diag"
+	"tailscale.com/util/cmpver"
+)
+
+// tailscalePackages is Tailscale's package server.
+const tailscalePackages = "https://pkgs.tailscale.com"
+
+// A shelf is where archives are taken from: a package server, or the cache,
+// which has the same layout. Both functions return an absent for what is not
+// there, and *retry.Later for what may be there on another try.
+type shelf struct {
+	source string // of the Binary
+	name   string // for the reader of a Problem
+	roots  []byte // PEM of the root keys that sign here
+	open   func(ctx context.Context, path string) (io.ReadCloser, error)
+	// newest is the newest version of a track, or of a minor in it.
+	newest func(ctx context.Context, track, minor string) (string, error)
+}
+
+// A format is how Tailscale packs for one operating system.
+type format struct {
+	file   string                                                                              // of a version and an architecture
+	archs  map[string]string                                                                   // names that are not Go's
+	unpack func(r io.Reader, dir string) error                                                 // into a scratch directory, not yet verified
+	settle func(ctx context.Context, in Install, got received, version string) (Binary, error) // to where it is run
+}
+
+var formats = map[string]format{
+	"linux": {
+		file:   "tailscale_%s_%s.tgz",
+		unpack: untar,
+		settle: settlePrograms,
+	},
+	"windows": {
+		file:   "tailscale-setup-%s-%s.msi",
+		archs:  map[string]string{"386": "x86"},
+		unpack: func(io.Reader, string) error { return nil }, // msiexec does it
+		settle: settleMSI,
+	},
+}
+
+// An index is what a package server answers to ?mode=json, as far as it
+// matters here. A release may be made for some systems only. Where there is
+// nothing to download the version of Linux counts: the bundle may be it.
+type index struct{ TarballsVersion, MSIsVersion string }
+
+// format returns a Problem where Tailscale has no daemon to download.
+func (in Install) format() (format, error) {
+	if f, ok := formats[in.os()]; ok {
+		return f, nil
+	}
+	return format{}, &diag.Problem{
+		Code:    "install-unsupported",
+		Summary: fmt.Sprintf("there is no tailscaled for %s to download", in.platform()),
+		Facts:   []diag.Fact{{Name: "wanted", Value: in.wishes()}, {Name: "bundled", Value: in.bundledVersion()}},
+		Hint:    "leave out version, and what the bundled tailscaled lacks; or install Tailscale on the machine",
+	}
+}
+
+// path is where every package server has the archive of a version.
+func (f format) path(version, arch string) string {
+	return "/" + track(version) + "/" + fmt.Sprintf(f.file, version, cmp.Or(f.archs[arch], arch))
+}
+
+// server is the package server at an address.
+func (in Install) server(source, address string, roots []byte) shelf {
+	address = strings.TrimSuffix(address, "/")
+	s := shelf{source: source, name: redacted(address), roots: roots}
+	s.open = func(ctx context.Context, path string) (io.ReadCloser, error) {
+		return in.get(ctx, address+path)
+	}
+	s.newest = func(ctx context.Context, track, minor string) (string, error) {
+		return in.askIndex(ctx, s, track, minor)
+	}
+	return s
+}
+
+func (in Install) askIndex(ctx context.Context, s shelf, track, minor string) (string, error) {
+	query := url.Values{"mode": {"json"}, "os": {in.os()}}
+	if minor != "" {
+		query.Set("v", minor)
+	}
+	body, err := s.read(ctx, "/"+track+"/?"+query.Encode(), 1<<20)
+	if err != nil {
+		return "", err
+	}
+	var i index
+	if err := json.Unmarshal(body, &i); err != nil {
+		return "", fmt.Errorf("reading the list of versions: %w", err)
+	}
+	version := i.TarballsVersion
+	if in.os() == "windows" {
+		version = i.MSIsVersion
+	}
+	if !isVersion(version) || !strings.HasPrefix(version, minor) {
+		return "", missing("%s lists no %s of %s", s.name, cmp.Or(minor, "version"), track)
+	}
+	return version, nil
+}
+
+// shelfInCache is the archives that were verified before. The next reader
+// verifies them again.
+func (in Install) shelfInCache() shelf {
+	s := shelf{source: "cache", name: "the cache", roots: append(append([]byte{}, tailscaleRoots...), in.RootKey...)}
+	s.open = func(_ context.Context, path string) (io.ReadCloser, error) {
+		return openCached(filepath.Join(in.packages(), filepath.FromSlash(path)))
+	}
+	s.newest = func(_ context.Context, track, minor string) (string, error) {
+		return in.newestCached(track, minor)
+	}
+	return s
+}
+
+func (in Install) newestCached(track, minor string) (string, error) {
+	f, err := in.format()
+	if err != nil {
+		return "", err
+	}
+	pattern := path.Base(f.path(minor+".*", in.arch()))
+	files, _ := filepath.Glob(filepath.Join(in.packages(), track, pattern))
+	before, after, _ := strings.Cut(pattern, "*")
+	newest := ""
+	for _, file := range files {
+		patch := strings.TrimSuffix(strings.TrimPrefix(filepath.Base(file), before), after)
+		if cmpver.Compare(patch, newest) > 0 {
+			newest = patch
+		}
+	}
+	if !isVersion(newest) {
+		return "", missing("it has no %s", minor)
+	}
+	return minor + "." + newest, nil
+}
+
+// resolveTrack turns latest and unstable into the version they stand for now.
+func (in Install) resolveTrack(ctx context.Context) (Install, error) {
+	w, err := parseWish(in.Version)
+	if err != nil || w.track == "" {
+		return in, err
+	}
+	s := in.tailscaleShelf()
+	if in.Mirror != "" {
+		s = in.mirrorShelf()
+	}
+	version, err := s.newest(ctx, w.track, "")
+	if err != nil {
+		return in, in.failed(s, "/"+w.track+"/?mode=json", err)
+	}
+	in.Version = version
+	return in, nil
+}
+
+// versionOn is the one version that a shelf is to be asked for.
+func (in Install) versionOn(ctx context.Context, s shelf) (string, error) {
+	w, err := parseWish(in.Version)
+	switch {
+	case err != nil:
+		return "", err
+	case w.exact != "":
+		return w.exact, nil
+	case w.minor != "":
+		return s.newest(ctx, track(w.minor), w.minor)
+	}
+	return in.bundledVersion(), nil
+}
+
+func (in Install) mirrorShelf() shelf {
+	roots := in.RootKey
+	if len(roots) == 0 {
+		roots = tailscaleRoots
+	}
+	return in.server("mirror", in.Mirror, roots)
+}
+
+func (in Install) tailscaleShelf() shelf {
+	return in.server("download", cmp.Or(in.Packages, tailscalePackages), tailscaleRoots)
+}
+
+// checkMirror says what is wrong with the address and the key of a mirror.
+func (in Install) checkMirror() error {
+	if in.Mirror == "" {
+		return nil
+	}
+	u, err := url.Parse(in.Mirror)
+	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
+		return diag.Input("the mirror is not the address of a package server", "write it as https://host/path")
+	}
+	return nil
+}
+
+// redacted is an address without a password that may be in it.
+func redacted(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return "the mirror"
+	}
+	return u.Redacted()
+}
