@@ -1,0 +1,137 @@
+package cli
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/tailjoin/tailjoin/internal/ci"
+	"github.com/tailjoin/tailjoin/internal/diag"
+	"github.com/tailjoin/tailjoin/internal/secret"
+)
+
+// inputs are all that a user can say. They are declared once: as flags, which
+// are the action's inputs and the TAILJOIN_* variables too. What
+// tailscale/github-action calls an input has the same name and meaning here.
+type inputs struct {
+	oauthClientID, audience string
+	oauthSecret, authKey    secret.Text
+	tags, hostname          string
+
+	ping, waitFor   string
+	exitNode        string
+	acceptRoutes    bool
+	acceptDNS       bool
+	timeout         time.Duration
+	expectedTailnet string
+
+	network, netfilter   string
+	args, tailscaledArgs string
+	stateDir             string
+	loginServer, apiURL  string
+
+	install, tailscalePath, version string
+	sha256sum                       string
+	mirror, mirrorKey               string
+	useCache                        bool
+	bundle                          string
+
+	logMode string
+	retry   int
+	session string
+}
+
+// access are the inputs by which a process speaks to Tailscale's API.
+func (in *inputs) access(fs *flag.FlagSet) {
+	fs.StringVar(&in.oauthClientID, "oauth-client-id", "", "client ID of the trust credential (federated identity), or of the OAuth client")
+	fs.StringVar(&in.audience, "audience", "", "audience of the ID token; empty is api.tailscale.com/CLIENT-ID")
+	fs.Var(hidden{&in.oauthSecret}, "oauth-secret", "secret of an OAuth client, instead of an ID token")
+	fs.StringVar(&in.apiURL, "api-url", "", "Tailscale's API, if not at the login server or https://api.tailscale.com")
+	fs.StringVar(&in.loginServer, "login-server", "", "control server, if not Tailscale's")
+	fs.StringVar(&in.session, "session", "", "directory that remembers what to undo; empty is one for this user")
+}
+
+// join are the inputs of `tailjoin join`, which are the action's.
+func (in *inputs) join(fs *flag.FlagSet) {
+	in.access(fs)
+	fs.Var(hidden{&in.authKey}, "authkey", "auth key that somebody else minted, instead of an ID token")
+	fs.StringVar(&in.tags, "tags", "", "comma-separated tags of the node: tag:ci,tag:deploy")
+	fs.StringVar(&in.hostname, "hostname", "", "name of the node; empty names repository, run and job")
+
+	fs.StringVar(&in.ping, "ping", "", "comma-separated peers, by name or address, that must answer before the step ends")
+	fs.StringVar(&in.waitFor, "wait-for", "", "comma-separated host:port that must accept a connection before the step ends")
+	fs.StringVar(&in.exitNode, "exit-node", "", "peer that carries all traffic: name, address or auto:any")
+	in.acceptRoutes, in.acceptDNS = true, true
+	fs.Var(boolean{&in.acceptRoutes}, "accept-routes", "use the subnet routes that peers offer")
+	fs.Var(boolean{&in.acceptDNS}, "accept-dns", "use the tailnet's DNS, MagicDNS among it")
+	in.timeout = 2 * time.Minute
+	fs.Var(duration{&in.timeout}, "timeout", "time limit of the whole join, such as 90s or 2m")
+	fs.StringVar(&in.expectedTailnet, "expected-tailnet", "", "fail if the credential belongs to another tailnet than this")
+
+	in.network, in.netfilter = "auto", "auto"
+	fs.Var(choice{&in.network, []string{"auto", "tun", "userspace"}}, "network", "auto, tun (a network interface, or fail) or userspace (proxies only)")
+	fs.Var(choice{&in.netfilter, []string{"auto", "on", "off"}}, "netfilter", "auto, on or off: packet filter rules of the host; auto has them for an exit node only")
+	fs.StringVar(&in.args, "args", "", "further flags of `tailscale up`")
+	fs.StringVar(&in.tailscaledArgs, "tailscaled-args", "", "further flags of tailscaled")
+	fs.StringVar(&in.stateDir, "statedir", "", "directory that keeps the node's key; empty keeps it in memory")
+
+	in.install = "auto"
+	fs.Var(choice{&in.install, []string{"auto", "bundled", "download", "never"}}, "install", "where tailscaled comes from: auto, bundled, download or never")
+	fs.StringVar(&in.tailscalePath, "tailscale-path", "", "directory of a tailscaled and tailscale to use")
+	fs.StringVar(&in.version, "version", "", "version of Tailscale: 1.102.5, 1.102, latest or unstable; empty is the bundled one")
+	fs.StringVar(&in.sha256sum, "sha256sum", "", "SHA-256 of the archive to download")
+	fs.StringVar(&in.mirror, "mirror", "", "package server with the layout of pkgs.tailscale.com")
+	fs.StringVar(&in.mirrorKey, "mirror-key", "", "file with the root keys (PEM) of a mirror that signs for itself")
+	in.useCache = true
+	fs.Var(boolean{&in.useCache}, "use-cache", "keep what was unpacked or downloaded in the runner's tool cache")
+	fs.StringVar(&in.bundle, "bundle", "", "directory of the bundled tailscaled; the action sets it")
+
+	in.logMode, in.retry = "grouped", 5
+	fs.Var(choice{&in.logMode, []string{"grouped", "normal", "quiet"}}, "log-mode", "grouped, normal or quiet")
+	fs.Var(count{&in.retry}, "retry", "accepted and checked; what can change is tried again within timeout")
+}
+
+// plumbing are the inputs that scripts/run.sh sets, and no user of the action.
+var plumbing = map[string]bool{"session": true, "bundle": true}
+
+// parse sets each flag from the job's input, if there is one, then from args,
+// which win. An input that evaluates to nothing was not given.
+func parse(fs *flag.FlagSet, job ci.Job, args []string) error {
+	var failed error
+	fs.VisitAll(func(f *flag.Flag) {
+		value := job.Input(f.Name)
+		if value == "" || failed != nil {
+			return
+		}
+		if err := f.Value.Set(value); err != nil {
+			failed = badValue(f, value, err)
+		}
+	})
+	if failed != nil {
+		return failed
+	}
+	return parseArgs(fs, args)
+}
+
+func parseArgs(fs *flag.FlagSet, args []string) error {
+	fs.SetOutput(io.Discard)
+	err := fs.Parse(args)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return err
+	case err != nil:
+		return diag.Input(err.Error(), "see: tailjoin "+fs.Name()+" --help")
+	case fs.NArg() > 0:
+		return diag.Input(fmt.Sprintf("%q is one word too many", fs.Arg(0)), "see: tailjoin "+fs.Name()+" --help")
+	}
+	return nil
+}
+
+func badValue(f *flag.Flag, value string, err error) error {
+	if _, ok := f.Value.(hidden); ok {
+		value = "(a secret)"
+	}
+	return diag.Input(fmt.Sprintf("input %s cannot be %q", f.Name, value), err.Error())
+}

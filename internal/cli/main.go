@@ -1,0 +1,154 @@
+// Package cli is the program: its commands and inputs, the wiring of the
+// rooms below, and the one place that prints an error.
+package cli
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/tailjoin/tailjoin/internal/ci"
+	"github.com/tailjoin/tailjoin/internal/diag"
+	"github.com/tailjoin/tailjoin/internal/secret"
+	"github.com/tailjoin/tailjoin/internal/tailscaled"
+)
+
+// Exit statuses.
+const (
+	Done     = 0
+	Failed   = 1
+	BadInput = 2
+)
+
+// A Process is what a program is given.
+type Process struct {
+	Args    []string // without the program's name
+	Environ []string // NAME=VALUE
+	In      io.Reader
+	Out     io.Writer // results
+	Err     io.Writer // words for people
+	Version string
+	Self    string // path of the program
+}
+
+// A command is one verb of the program.
+type command struct {
+	name, summary string
+	run           func(*front, context.Context, []string) error
+}
+
+func commands() []command {
+	return []command{
+		{"join", "put this job on a tailnet", (*front).join},
+		{"leave", "take it off again: nothing is left", (*front).leave},
+		{"version", "print the version", (*front).version},
+	}
+}
+
+// Main runs the program and returns its exit status.
+func Main(p Process) int {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	f := newFront(p)
+	err := f.run(ctx, p.Args)
+	status := f.report(err)
+	f.flush()
+	return status
+}
+
+// A front is the process as the commands see it: the job it runs in, and
+// streams that hide every secret.
+type front struct {
+	Process
+	env     ci.Env
+	job     ci.Job
+	streams []*secret.Writer
+}
+
+func newFront(p Process) *front {
+	f := &front{Process: p, env: lookup(p.Environ)}
+	out, words := secret.NewWriter(p.Out), secret.NewWriter(p.Err)
+	f.streams = []*secret.Writer{out, words}
+	f.job = ci.Detect(f.env, ci.Streams{Results: out, Words: words, Masks: p.Err})
+	f.hide(secret.New(f.env("ACTIONS_ID_TOKEN_REQUEST_TOKEN")))
+	return f
+}
+
+func lookup(environ []string) ci.Env {
+	vars := map[string]string{}
+	for _, entry := range environ {
+		name, value, _ := strings.Cut(entry, "=")
+		vars[name] = value
+	}
+	return func(name string) string { return vars[name] }
+}
+
+// mask hides a secret in what we write, and in what any later step does.
+func (f *front) mask(s secret.Text) {
+	if !s.IsZero() {
+		f.job.Mask(s)
+		f.hide(s)
+	}
+}
+
+func (f *front) hide(s secret.Text) {
+	for _, w := range f.streams {
+		w.Hide(s)
+	}
+}
+
+func (f *front) flush() {
+	for _, w := range f.streams {
+		w.Flush()
+	}
+}
+
+func (f *front) run(ctx context.Context, args []string) error {
+	if len(args) == 0 || slices.Contains([]string{"help", "-h", "--help"}, args[0]) {
+		_, err := io.WriteString(f.streams[1], usage())
+		return err
+	}
+	if args[0] == "root" { // for sudo: not a command of users
+		return tailscaled.RootTask(ctx, strings.Join(args[1:], " "), f.In, f.Out)
+	}
+	for _, c := range commands() {
+		if c.name == args[0] {
+			return c.run(f, ctx, args[1:])
+		}
+	}
+	return diag.Input(fmt.Sprintf("there is no command %q", args[0]), strings.TrimSpace(usage()))
+}
+
+func usage() string {
+	var b strings.Builder
+	b.WriteString("tailjoin puts a CI job on a Tailscale network, without a stored secret.\n\n")
+	for _, c := range commands() {
+		fmt.Fprintf(&b, "  tailjoin %-8s %s\n", c.name, c.summary)
+	}
+	b.WriteString("\nFlags of a command: tailjoin COMMAND --help. Every flag can be given as an\nenvironment variable too: --oauth-client-id is TAILJOIN_OAUTH_CLIENT_ID.\n")
+	return b.String()
+}
+
+// report prints an error, once, and says how the process ends.
+func (f *front) report(err error) int {
+	if err == nil || errors.Is(err, flag.ErrHelp) {
+		return Done
+	}
+	p := diag.As(err)
+	f.job.Report(p)
+	if p.Input {
+		return BadInput
+	}
+	return Failed
+}
+
+func (f *front) version(context.Context, []string) error {
+	_, err := fmt.Fprintln(f.streams[0], "tailjoin", f.Version)
+	return err
+}

@@ -1,0 +1,267 @@
+package cli
+
+import (
+	"cmp"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/kballard/go-shellquote"
+	"github.com/tailjoin/tailjoin/internal/diag"
+	"github.com/tailjoin/tailjoin/internal/join"
+	"github.com/tailjoin/tailjoin/internal/secret"
+	"github.com/tailjoin/tailjoin/internal/spec"
+	"github.com/tailjoin/tailjoin/internal/tailscaled"
+	"github.com/tailjoin/tailjoin/internal/tsapi"
+	"tailscale.com/ipn"
+	"tailscale.com/types/preftype"
+)
+
+// request checks all that the user said and turns it into what join needs.
+func (f *front) request(in *inputs) (join.Request, error) {
+	r := join.Request{
+		Dir:      f.sessionDir(in),
+		Network:  wishes[in.network],
+		StateDir: in.stateDir,
+		Env:      f.daemonEnv(),
+		Debug:    f.job.Debug,
+		Ping:     spec.List(in.ping),
+		Tailnet:  in.expectedTailnet,
+		Timeout:  in.timeout,
+	}
+	for _, fill := range []func(*inputs, *join.Request) error{
+		fillTags, fillTargets, f.fillUp, fillFlags, fillIdentity, checkServers, f.fillInstall,
+	} {
+		if err := fill(in, &r); err != nil {
+			return join.Request{}, err
+		}
+	}
+	return r, nil
+}
+
+var wishes = map[string]tailscaled.Wish{
+	"auto": tailscaled.Any, "tun": tailscaled.WantTUN, "userspace": tailscaled.WantUserspace,
+}
+
+func fillTags(in *inputs, r *join.Request) (err error) {
+	r.Tags, err = spec.Tags(in.tags)
+	return err
+}
+
+func fillTargets(in *inputs, r *join.Request) (err error) {
+	r.WaitFor, err = spec.Targets(in.waitFor)
+	return err
+}
+
+// fillUp makes the daemon's preferences: the inputs, then the user's own flags
+// of `tailscale up`, which win.
+func (f *front) fillUp(in *inputs, r *join.Request) error {
+	words, err := shellquote.Split(in.args)
+	if err != nil {
+		return diag.Input("input args cannot be split into words", err.Error())
+	}
+	up, err := tailscaled.ParseUp(append(in.upFlags(r.Tags, spec.Label(f.job.Name)), words...))
+	if err != nil {
+		return diag.Input("input args cannot be used", "write flags of `tailscale up`, such as --accept-routes --shields-up",
+			diag.Fact{Name: "because", Value: err.Error()})
+	}
+	if err := spec.Hostname(up.Prefs.Hostname); err != nil {
+		return err
+	}
+	if in.loginServer == "" {
+		in.loginServer = up.Prefs.ControlURL
+	}
+	if up.Prefs.ControlURL == "" {
+		up.Prefs.ControlURL, up.Prefs.ControlURLSet = ipn.DefaultControlURL, true
+	}
+	if !up.AuthKey.IsZero() {
+		in.authKey = up.AuthKey
+	}
+	r.Up = withNetfilter(up, in.netfilter)
+	return nil
+}
+
+// upFlags are the inputs that flags of `tailscale up` exist for.
+func (in *inputs) upFlags(tags []string, name string) []string {
+	flags := []string{
+		fmt.Sprintf("--accept-routes=%t", in.acceptRoutes),
+		fmt.Sprintf("--accept-dns=%t", in.acceptDNS),
+		"--hostname=" + cmp.Or(in.hostname, name),
+		"--advertise-tags=" + strings.Join(tags, ","),
+	}
+	if in.loginServer != "" {
+		flags = append(flags, "--login-server="+in.loginServer)
+	}
+	if in.exitNode != "" {
+		flags = append(flags, "--exit-node="+in.exitNode)
+	}
+	return flags
+}
+
+// withNetfilter leaves the host's packet filter alone, unless the node routes
+// other traffic than its own: the rules cost a join and a leave most of their
+// time. docs/architecture.md says what is given up.
+func withNetfilter(up tailscaled.Up, wish string) tailscaled.Up {
+	if up.Prefs.NetfilterModeSet && wish == "auto" {
+		return up
+	}
+	routes := up.ExitNode != "" || len(up.Prefs.AdvertiseRoutes) > 0
+	up.Prefs.NetfilterMode, up.Prefs.NetfilterModeSet = preftype.NetfilterOff, true
+	if wish == "on" || wish == "auto" && routes {
+		up.Prefs.NetfilterMode = preftype.NetfilterOn
+	}
+	up.Firewall = wish == "on"
+	return up
+}
+
+func fillFlags(in *inputs, r *join.Request) error {
+	words, err := shellquote.Split(in.tailscaledArgs)
+	if err != nil {
+		return diag.Input("input tailscaled-args cannot be split into words", err.Error())
+	}
+	r.Flags, err = tailscaled.ParseFlags(words)
+	if err != nil {
+		return diag.Input("input tailscaled-args cannot be used", "write flags of tailscaled, such as --verbose=1",
+			diag.Fact{Name: "because", Value: err.Error()})
+	}
+	if r.Flags.Userspace {
+		r.Network = tailscaled.WantUserspace
+	}
+	return nil
+}
+
+// fillIdentity takes exactly one way to prove who the job is.
+func fillIdentity(in *inputs, r *join.Request) error {
+	in.keyOrSecret()
+	client, err := spec.Attributes("oauth-client-id", in.oauthClientID)
+	if err != nil {
+		return err
+	}
+	identity := join.Identity{AuthKey: in.authKey, ClientID: client.Value, Ephemeral: client.Ephemeral, Preauthorized: client.Preauthorized}
+	if !in.oauthSecret.IsZero() {
+		if identity, err = in.bySecret(identity); err != nil {
+			return err
+		}
+	}
+	identity.Audience = cmp.Or(in.audience, "api.tailscale.com/"+client.Value)
+	r.Identity = identity
+	return in.checkOneWay(len(r.Tags) > 0)
+}
+
+// keyOrSecret: `tailscale up` takes an OAuth client's secret in the place of
+// an auth key, so people put it there.
+func (in *inputs) keyOrSecret() {
+	if strings.HasPrefix(in.authKey.Reveal(), "tskey-client-") && in.oauthSecret.IsZero() {
+		in.oauthSecret, in.authKey = in.authKey, secret.Text{}
+	}
+}
+
+func (in *inputs) bySecret(identity join.Identity) (join.Identity, error) {
+	attributed, err := spec.Attributes("oauth-secret", in.oauthSecret.Reveal())
+	if err != nil {
+		return identity, err
+	}
+	identity.Secret = secret.New(attributed.Value)
+	identity.Ephemeral, identity.Preauthorized = attributed.Ephemeral, attributed.Preauthorized
+	in.apiURL = cmp.Or(in.apiURL, attributed.BaseURL)
+	return identity, nil
+}
+
+func (in *inputs) checkOneWay(tagged bool) error {
+	given := in.ways()
+	switch {
+	case len(given) == 0:
+		return diag.Input("nothing says who this job is",
+			"give oauth-client-id and tags, to use the job's own identity; or authkey, or oauth-secret.\n"+
+				"A secret is empty in a pull request from a fork, or when its name is misspelled")
+	case len(given) > 1:
+		return diag.Input("there are two ways to prove who this job is: "+strings.Join(given, " and "),
+			"give one of them; for the job's own identity that is oauth-client-id without oauth-secret")
+	case given[0] != "authkey" && !tagged:
+		return diag.Input("tags are missing", "a node that joins by "+given[0]+" must have tags:\n  tags: \"tag:ci\"")
+	}
+	return nil
+}
+
+// ways are the methods that the inputs name. A client ID belongs to the
+// secret, if there is one; an audience is for the job's own identity.
+func (in *inputs) ways() (given []string) {
+	bySecret := !in.oauthSecret.IsZero()
+	if !in.authKey.IsZero() {
+		given = append(given, "authkey")
+	}
+	if bySecret {
+		given = append(given, "oauth-secret")
+	}
+	if in.audience != "" || in.oauthClientID != "" && !bySecret {
+		given = append(given, "oauth-client-id")
+	}
+	return given
+}
+
+func checkServers(in *inputs, r *join.Request) error {
+	for name, address := range map[string]string{"api-url": in.apiURL, "mirror": in.mirror} {
+		if err := tsapi.CheckURL(address); address != "" && err != nil {
+			return diag.Input(fmt.Sprintf("input %s cannot be %q", name, address), err.Error())
+		}
+	}
+	if in.loginServer == "" || in.apiURL != "" || !r.Identity.AuthKey.IsZero() {
+		return nil
+	}
+	if err := tsapi.CheckURL(in.loginServer); err != nil {
+		return diag.Input(fmt.Sprintf("input login-server cannot be %q", in.loginServer), err.Error())
+	}
+	return nil
+}
+
+func (f *front) fillInstall(in *inputs, r *join.Request) (err error) {
+	mode, err := tailscaled.ParseMode(in.install)
+	if err != nil {
+		return err
+	}
+	r.Install = tailscaled.Install{
+		Mode: mode, Path: in.tailscalePath, Version: in.version, SHA256: in.sha256sum, Full: r.Up.Needs != "",
+		BundleDir: cmp.Or(in.bundle, filepath.Dir(f.Self)), CacheDir: f.job.CacheDir, Mirror: in.mirror,
+		SearchPath: filepath.SplitList(f.env("PATH")), HTTP: &http.Client{}, Log: f.log(in.logMode),
+	}
+	if !in.useCache {
+		r.Install.CacheDir = filepath.Join(r.Dir, "cache")
+	}
+	if in.mirrorKey != "" {
+		if r.Install.RootKey, err = os.ReadFile(in.mirrorKey); err != nil {
+			return diag.Input("mirror-key cannot be read", err.Error())
+		}
+	}
+	return r.Install.Check()
+}
+
+// passed are the variables of a job that a daemon inherits. Nothing else is:
+// a job's environment holds tokens.
+var passed = []string{
+	"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "no_proxy", "all_proxy",
+	"SSL_CERT_FILE", "SSL_CERT_DIR",
+}
+
+// daemonEnv is those, and tailscaled's own switches but for its secrets.
+func (f *front) daemonEnv() []string {
+	var env []string
+	for _, entry := range f.Environ {
+		name, _, _ := strings.Cut(entry, "=")
+		if slices.Contains(passed, name) || strings.HasPrefix(name, "TS_") && !namesSecret(name) {
+			env = append(env, entry)
+		}
+	}
+	return env
+}
+
+func namesSecret(name string) bool {
+	for _, word := range []string{"KEY", "SECRET", "TOKEN"} {
+		if strings.Contains(name, word) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,113 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/tailjoin/tailjoin/internal/secret"
+)
+
+// The standard flag package says only "parse error". These values say which
+// form is wanted.
+
+// A duration takes Go's form, and a bare number as seconds, as
+// tailscale/github-action does.
+type duration struct{ *time.Duration }
+
+func (d duration) Set(value string) error {
+	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil {
+		*d.Duration = time.Duration(seconds) * time.Second
+		return nil
+	}
+	parsed, err := time.ParseDuration(value)
+	if err != nil || parsed <= 0 {
+		return errors.New("a duration such as 90s, 2m or 1m30s is wanted")
+	}
+	*d.Duration = parsed
+	return nil
+}
+
+func (d duration) String() string {
+	if d.Duration == nil {
+		return ""
+	}
+	return strings.TrimSuffix(d.Duration.String(), "0s")
+}
+
+// A boolean takes true and false and nothing else.
+type boolean struct{ *bool }
+
+func (b boolean) Set(value string) error {
+	switch strings.ToLower(value) {
+	case "true":
+		*b.bool = true
+	case "false":
+		*b.bool = false
+	default:
+		return errors.New("true or false is wanted")
+	}
+	return nil
+}
+
+func (b boolean) String() string {
+	if b.bool == nil {
+		return ""
+	}
+	return strconv.FormatBool(*b.bool)
+}
+
+func (b boolean) IsBoolFlag() bool { return true }
+
+// A choice takes one of a few words.
+type choice struct {
+	value *string
+	words []string
+}
+
+func (c choice) Set(value string) error {
+	if !slices.Contains(c.words, value) {
+		return fmt.Errorf("one of %s is wanted", strings.Join(c.words, ", "))
+	}
+	*c.value = value
+	return nil
+}
+
+func (c choice) String() string {
+	if c.value == nil {
+		return ""
+	}
+	return *c.value
+}
+
+// A hidden takes a secret and does not show it again.
+type hidden struct{ *secret.Text }
+
+func (h hidden) Set(value string) error {
+	*h.Text = secret.New(strings.TrimSpace(value))
+	return nil
+}
+
+func (h hidden) String() string { return "" }
+
+// A count takes a whole number of at least one.
+type count struct{ *int }
+
+func (c count) Set(value string) error {
+	n, err := strconv.Atoi(value)
+	if err != nil || n < 1 {
+		return errors.New("a whole number of 1 or more is wanted")
+	}
+	*c.int = n
+	return nil
+}
+
+func (c count) String() string {
+	if c.int == nil {
+		return ""
+	}
+	return strconv.Itoa(*c.int)
+}

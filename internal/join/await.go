@@ -1,0 +1,56 @@
+package join
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/tailjoin/tailjoin/internal/diag"
+)
+
+// await proves that the tailnet can be used: each peer answers, each port
+// accepts. All are tried at the same time, within the join's one deadline.
+func (j *joining) await(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var waits []func() (struct{}, error)
+	for _, peer := range j.Ping {
+		waits = append(waits, start(ctx, cancel, func(ctx context.Context) (struct{}, error) { return struct{}{}, j.ping(ctx, peer) }))
+	}
+	for _, target := range j.WaitFor {
+		waits = append(waits, start(ctx, cancel, func(ctx context.Context) (struct{}, error) { return struct{}{}, j.reach(ctx, target) }))
+	}
+	var failed error
+	for _, wait := range waits {
+		if _, err := wait(); err != nil && failed == nil {
+			failed = err
+		}
+	}
+	return failed
+}
+
+func (j *joining) ping(ctx context.Context, peer string) error {
+	result, err := j.daemon.Ping(ctx, peer)
+	if err != nil {
+		return j.unreached("ping", peer, err)
+	}
+	j.Log.Info("peer answered", "peer", peer, "ms", fmt.Sprintf("%.1f", result.LatencySeconds*1000))
+	return nil
+}
+
+func (j *joining) reach(ctx context.Context, target string) error {
+	if err := j.daemon.Reach(ctx, target, j.result.TUN); err != nil {
+		return j.unreached("wait-for", target, err)
+	}
+	j.Log.Info("port accepts connections", "target", target)
+	return nil
+}
+
+func (j *joining) unreached(what, target string, err error) error {
+	return &diag.Problem{
+		Code:    "not-reachable",
+		Summary: fmt.Sprintf("%s %s had no success within %v", what, target, j.Timeout),
+		Facts:   j.daemon.Findings(context.Background()),
+		Err:     err,
+		Hint:    "the node is on the tailnet. See that the policy lets its tags reach this target, and that the target is up",
+	}
+}

@@ -1,0 +1,100 @@
+package join
+
+import (
+	"context"
+	"time"
+
+	"github.com/tailjoin/tailjoin/internal/diag"
+	"github.com/tailjoin/tailjoin/internal/retry"
+	"github.com/tailjoin/tailjoin/internal/secret"
+	"github.com/tailjoin/tailjoin/internal/tsapi"
+)
+
+// lifetime of a key that is used in the next second. A join that is killed
+// leaves one for no longer than this, if Leave does not run either.
+const lifetime = 5 * time.Minute
+
+// authKey is the key with which the node registers: the user's, or one that
+// is minted for this node alone.
+func (j *joining) authKey(ctx context.Context) (secret.Text, error) {
+	if !j.Identity.AuthKey.IsZero() {
+		return j.Identity.AuthKey, nil
+	}
+	j.API.Open(ctx)
+	if err := j.session.note(j.Identity.record(j.API)); err != nil {
+		return secret.Text{}, err
+	}
+	return retry.Do(ctx, j.again, j.mint)
+}
+
+func (i Identity) record(api *tsapi.Client) func(*record) {
+	return func(r *record) { r.API, r.ClientID, r.Audience = api.BaseURL, i.ClientID, i.Audience }
+}
+
+func (j *joining) again(err error, wait time.Duration) {
+	j.Log.Info("trying again", "in", wait.Round(time.Millisecond), "because", err)
+}
+
+// mint goes the whole way, from a fresh ID token on: a token must not be sent
+// twice, and it may have grown old.
+func (j *joining) mint(ctx context.Context) (secret.Text, error) {
+	access, err := j.accessToken(ctx)
+	if err != nil {
+		return secret.Text{}, err
+	}
+	if err := j.session.note(func(r *record) { r.Key.Tries++ }); err != nil {
+		return secret.Text{}, err
+	}
+	end := j.phases.measure("auth-key")
+	key, err := j.API.CreateKey(ctx, access, j.keyRequest())
+	end()
+	if err != nil {
+		return secret.Text{}, j.explainKey(err, access)
+	}
+	j.Mask(key.Text)
+	return key.Text, j.session.note(func(r *record) { r.Key.ID = key.ID })
+}
+
+func (j *joining) keyRequest() tsapi.KeyRequest {
+	return tsapi.KeyRequest{
+		Tags:          j.Tags,
+		Ephemeral:     j.Identity.Ephemeral,
+		Preauthorized: j.Identity.Preauthorized,
+		Lifetime:      lifetime,
+		Description:   j.session.Description(),
+	}
+}
+
+// accessToken is a short-lived token for Tailscale's API, by the job's
+// identity or by the OAuth client's secret.
+func (j *joining) accessToken(ctx context.Context) (tsapi.AccessToken, error) {
+	if j.Identity.Secret.IsZero() {
+		return j.exchange(ctx)
+	}
+	defer j.phases.measure("exchange")()
+	access, err := j.API.ClientCredentials(ctx, j.Identity.ClientID, j.Identity.Secret)
+	if err != nil {
+		return access, explainSecret(err)
+	}
+	j.Mask(access.Text)
+	return access, nil
+}
+
+func (j *joining) exchange(ctx context.Context) (tsapi.AccessToken, error) {
+	token, err := j.token(ctx)
+	if err != nil {
+		return tsapi.AccessToken{}, err
+	}
+	defer j.phases.measure("exchange")()
+	access, err := j.API.Exchange(ctx, j.Identity.ClientID, token.Text)
+	if err != nil {
+		return access, explainExchange(err, token.Claims, j.Identity)
+	}
+	j.Mask(access.Text)
+	return access, nil
+}
+
+// problem is a short form for the explanations.
+func problem(code, summary, hint string, err error, facts ...diag.Fact) *diag.Problem {
+	return &diag.Problem{Code: code, Summary: summary, Hint: hint, Err: err, Facts: facts}
+}

@@ -1,0 +1,202 @@
+package join
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/tailjoin/tailjoin/internal/retry"
+	"github.com/tailjoin/tailjoin/internal/secret"
+	"github.com/tailjoin/tailjoin/internal/tailscaled"
+	"github.com/tailjoin/tailjoin/internal/tsapi"
+)
+
+// A LeaveRequest names the session to undo and, if that was joined by an OAuth
+// client's secret, brings the secret again: a session never holds one.
+type LeaveRequest struct {
+	Dir    string
+	Secret secret.Text
+}
+
+// Limits of the parts of Leave. With those of Stop and of the join that may
+// have to be ended first they stay under 45 s, the shortest time that a
+// runner leaves to a cancelled job.
+const (
+	logoutLimit = 8 * time.Second
+	apiLimit    = 8 * time.Second
+)
+
+// Leave undoes a join, however that ended. It may be called again, and without
+// a session it has nothing to do. Every part is tried whatever became of the
+// others; the error joins what could not be undone. left is false if there was
+// no session.
+func Leave(ctx context.Context, r LeaveRequest, d Deps) (left bool, err error) {
+	s, err := openSession(r.Dir)
+	if err != nil || s == nil {
+		return false, err
+	}
+	if err := s.Join.stop(); err != nil {
+		return true, fmt.Errorf("ending the join that still runs: %w", err)
+	}
+	// It may have written, or undone, more in the meantime.
+	if s, err = openSession(r.Dir); err != nil || s == nil {
+		return true, err
+	}
+	return true, (&leaving{Deps: d, session: s, secret: r.Secret}).undo(ctx)
+}
+
+// A leaving is one session being undone.
+type leaving struct {
+	Deps
+	session *session
+	secret  secret.Text
+	access  tsapi.AccessToken // asked for once, and only if it is needed
+}
+
+// undo goes backwards through what a join makes.
+func (l *leaving) undo(ctx context.Context) error {
+	errs := []error{l.logOut(ctx), l.unlink(ctx)}
+	stopped := l.stop(ctx)
+	errs = append(errs, stopped, l.revoke(ctx))
+	if stopped == nil { // a daemon that still runs is for another leave to find
+		errs = append(errs, l.remove())
+	}
+	return errors.Join(errs...)
+}
+
+// logOut takes the node off the tailnet, by the daemon or, if that is gone or
+// does not answer, through the API.
+func (l *leaving) logOut(ctx context.Context) error {
+	if !l.session.Login {
+		return nil
+	}
+	err := l.byDaemon(ctx)
+	if err == nil || l.session.Node == "" {
+		return err
+	}
+	l.Log.Info("the daemon did not log out; deleting the node through the API", "cause", err)
+	if apiErr := l.byAPI(ctx); apiErr != nil {
+		return fmt.Errorf("the node stays until Tailscale notices that it is gone, since it is ephemeral: %w", errors.Join(err, apiErr))
+	}
+	return nil
+}
+
+func (l *leaving) byDaemon(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, logoutLimit)
+	defer cancel()
+	state := l.session.Daemon
+	daemon := tailscaled.Attach(l.session.dir, state.Socket, state.PID)
+	if l.session.Node == "" {
+		daemon.Settle(ctx)
+	}
+	return daemon.LogOut(ctx)
+}
+
+func (l *leaving) byAPI(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, apiLimit)
+	defer cancel()
+	access, err := l.accessToken(ctx)
+	if err != nil {
+		return err
+	}
+	return gone(l.API.DeleteDevice(ctx, access, l.session.Node))
+}
+
+// gone turns "there is no such thing" into success.
+func gone(err error) error {
+	if answer, ok := errors.AsType[*tsapi.Error](err); ok && answer.Status == 404 {
+		return nil
+	}
+	return err
+}
+
+func (l *leaving) stop(ctx context.Context) error {
+	state := l.session.Daemon
+	if !state.Started {
+		return nil
+	}
+	stopping := tailscaled.Stopping{Dir: l.session.dir, TUN: state.TUN, Sudo: state.Sudo && os.Geteuid() != 0, Self: l.Self}
+	if state.TUN {
+		stopping.Socket, stopping.SocketDir = state.Socket, state.SocketDir
+	}
+	return stopping.Stop(ctx)
+}
+
+// revoke ends a key that nobody used. A join that got as far as its node has
+// none, so this costs an ordinary leave nothing.
+func (l *leaving) revoke(ctx context.Context) error {
+	key := l.session.Key
+	if !key.left() {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, apiLimit)
+	defer cancel()
+	if err := l.revokeWith(ctx, key); err != nil {
+		return fmt.Errorf("revoking an unused auth key (it expires within %v): %w", lifetime, err)
+	}
+	return nil
+}
+
+func (l *leaving) revokeWith(ctx context.Context, key keyState) error {
+	access, err := l.accessToken(ctx)
+	if err != nil {
+		return err
+	}
+	ids := []string{key.ID}
+	if !key.known() {
+		if ids, err = l.API.KeysDescribed(ctx, access, l.session.Description()); err != nil {
+			return err
+		}
+	}
+	var errs []error
+	for _, id := range ids {
+		errs = append(errs, gone(l.API.RevokeKey(ctx, access, id)))
+	}
+	return errors.Join(errs...)
+}
+
+func (l *leaving) accessToken(ctx context.Context) (tsapi.AccessToken, error) {
+	if !l.access.IsZero() {
+		return l.access, nil
+	}
+	access, err := retry.Do(ctx, nil, l.newAccessToken)
+	if err == nil {
+		l.Mask(access.Text)
+		l.access = access
+	}
+	return access, err
+}
+
+func (l *leaving) newAccessToken(ctx context.Context) (tsapi.AccessToken, error) {
+	if !l.secret.IsZero() {
+		return l.API.ClientCredentials(ctx, l.session.ClientID, l.secret)
+	}
+	token, err := l.IDToken(ctx, l.session.Audience)
+	if err != nil {
+		return tsapi.AccessToken{}, err
+	}
+	l.Mask(token.Text)
+	return l.API.Exchange(ctx, l.session.ClientID, token.Text)
+}
+
+func (l *leaving) remove() error {
+	if err := os.RemoveAll(l.session.dir); err != nil {
+		return fmt.Errorf("removing the session directory: %w", err)
+	}
+	return nil
+}
+
+// leave undoes a join that failed, from within. Its own trouble is not worth
+// hiding the failure for: another leave will meet it again.
+func (j *joining) leave(ctx context.Context) {
+	ctx = context.WithoutCancel(ctx)
+	if err := (&leaving{Deps: j.Deps, session: j.session, secret: j.Identity.Secret}).undo(ctx); err != nil {
+		j.Log.Warn("undoing the join", "error", err)
+	}
+}
+
+func (j *joining) stopDaemon(ctx context.Context) error {
+	return (&leaving{Deps: j.Deps, session: j.session}).stop(ctx)
+}

@@ -1,0 +1,229 @@
+package join
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/tailjoin/tailjoin/internal/diag"
+	"github.com/tailjoin/tailjoin/internal/idtoken"
+	"github.com/tailjoin/tailjoin/internal/secret"
+	"github.com/tailjoin/tailjoin/internal/tailscaled"
+)
+
+// Run joins and returns when the tailnet is usable. If it fails, or ctx ends,
+// it has left again.
+func Run(ctx context.Context, r Request, d Deps) (Result, error) {
+	s, err := newSession(r.Dir)
+	if err != nil {
+		return Result{}, err
+	}
+	j := &joining{Request: r, Deps: d, session: s, phases: startPhases()}
+	within, cancel := context.WithTimeoutCause(ctx, r.Timeout, errTimeout)
+	defer cancel()
+	result, err := j.run(within)
+	if err != nil {
+		err = j.timedOut(within, err)
+		j.leave(ctx)
+		return Result{}, err
+	}
+	return result, nil
+}
+
+var errTimeout = errors.New("the time limit of the join is over")
+
+// A joining is one join under way.
+type joining struct {
+	Request
+	Deps
+	session *session
+	phases  *phases
+	daemon  *tailscaled.Daemon
+	result  Result
+}
+
+// run has two halves that do not depend on each other, so they run at the
+// same time: an auth key by identity, and a daemon that waits for it.
+func (j *joining) run(ctx context.Context) (Result, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	key := start(ctx, cancel, j.authKey)
+	login := start(ctx, cancel, j.waitingDaemon)
+
+	if err := j.logIn(ctx, key, login); err != nil {
+		return Result{}, err
+	}
+	if err := j.use(ctx); err != nil {
+		return Result{}, err
+	}
+	j.result.Phases = j.phases.list()
+	return j.result, nil
+}
+
+func (j *joining) logIn(ctx context.Context, key func() (secret.Text, error), login func() (*tailscaled.Login, error)) error {
+	waiting, daemonErr := login()
+	authKey, keyErr := key()
+	if err := first(ctx, keyErr, daemonErr); err != nil {
+		return err
+	}
+	if err := j.session.note(func(r *record) { r.Login = true }); err != nil {
+		return err
+	}
+	end := j.phases.measure("login")
+	node, err := waiting.Run(ctx, authKey)
+	end()
+	if err != nil {
+		return j.explainLogin(err)
+	}
+	j.result.Node = node
+	return j.session.note(func(r *record) { r.Node, r.Key.Used = node.ID, true })
+}
+
+// use makes the tailnet usable for later steps, and proves that it is.
+func (j *joining) use(ctx context.Context) error {
+	defer j.phases.measure("ready")()
+	if err := j.checkTailnet(); err != nil {
+		return err
+	}
+	if j.Up.ExitNode != "" {
+		if err := j.daemon.UseExitNode(ctx, j.Up.ExitNode); err != nil {
+			return err
+		}
+	}
+	if err := j.linkCLI(); err != nil {
+		return err
+	}
+	return j.await(ctx)
+}
+
+func (j *joining) checkTailnet() error {
+	node := j.result.Node
+	if j.Tailnet == "" || slices.Contains([]string{node.Tailnet, node.Suffix}, j.Tailnet) {
+		return nil
+	}
+	return &diag.Problem{
+		Code:    "wrong-tailnet",
+		Summary: "this is not the tailnet that was expected",
+		Facts:   []diag.Fact{{Name: "joined", Value: node.Tailnet}, {Name: "suffix", Value: node.Suffix}, {Name: "expected", Value: j.Tailnet}},
+		Hint:    "the credential belongs to another tailnet, or expected-tailnet has a typing error",
+	}
+}
+
+// start runs f beside its caller. If f fails, everything else ends with its
+// error as the cause.
+func start[T any](ctx context.Context, cancel context.CancelCauseFunc, f func(context.Context) (T, error)) (wait func() (T, error)) {
+	var value T
+	var err error
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if value, err = f(ctx); err != nil {
+			cancel(err)
+		}
+	}()
+	return func() (T, error) {
+		<-done
+		return value, err
+	}
+}
+
+// first is the error that ended the others, if there was one.
+func first(ctx context.Context, errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return cause(ctx, err)
+		}
+	}
+	return nil
+}
+
+func cause(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
+}
+
+// waitingDaemon finds, verifies and starts a tailscaled that needs nothing
+// more than an auth key.
+func (j *joining) waitingDaemon(ctx context.Context) (*tailscaled.Login, error) {
+	choice := start(ctx, func(error) {}, func(ctx context.Context) (tailscaled.Choice, error) {
+		return tailscaled.Choose(ctx, j.Network), nil
+	})
+	end := j.phases.measure("install")
+	binary, err := j.Install.Find(ctx)
+	end()
+	if err != nil {
+		return nil, err
+	}
+	j.result.Binary = binary
+	rights, _ := choice()
+	if err := j.startDaemon(ctx, rights); err != nil {
+		return nil, err
+	}
+	return j.daemon.Prepare(ctx, &j.Up.Prefs)
+}
+
+func (j *joining) startDaemon(ctx context.Context, choice tailscaled.Choice) error {
+	if choice.Reason != "" && j.Network == tailscaled.WantTUN {
+		return noInterface(choice.Reason, nil)
+	}
+	defer j.phases.measure("daemon")()
+	err := j.startWith(ctx, choice)
+	if err == nil || !choice.TUN || ctx.Err() != nil {
+		return err
+	}
+	if j.Network == tailscaled.WantTUN {
+		return noInterface("tailscaled did not start with one", err)
+	}
+	j.Log.Warn("tailscaled did not start with a network interface; trying without", "cause", err)
+	if err := j.stopDaemon(ctx); err != nil {
+		return err
+	}
+	return j.startWith(ctx, tailscaled.Choose(ctx, tailscaled.WantUserspace))
+}
+
+func noInterface(reason string, err error) error {
+	return &diag.Problem{
+		Code:    "not-privileged",
+		Summary: "tailscaled cannot have a network interface here",
+		Facts:   []diag.Fact{{Name: "because", Value: reason}},
+		Err:     err,
+		Hint:    "run the job as root or with passwordless sudo and --device /dev/net/tun --cap-add NET_ADMIN,\nor leave out `network: tun`: processes then use the proxies that the outputs name",
+	}
+}
+
+func (j *joining) startWith(ctx context.Context, choice tailscaled.Choice) error {
+	config, err := j.config(choice)
+	if err != nil {
+		return err
+	}
+	if err := j.session.note(func(r *record) { r.Daemon = config.state() }); err != nil {
+		return err
+	}
+	j.daemon, err = tailscaled.Start(ctx, config.Config)
+	if j.daemon != nil {
+		err = errors.Join(err, j.session.note(func(r *record) { r.Daemon.PID = j.daemon.PID() }))
+	}
+	if err != nil {
+		return err
+	}
+	j.result.Socket, j.result.Proxy, j.result.TUN = j.daemon.Socket, config.Proxy, choice.TUN
+	if choice.Reason != "" {
+		j.Log.Info("no network interface: processes reach the tailnet by the proxies only", "because", choice.Reason)
+	}
+	return nil
+}
+
+// token is the job's ID token, noted for the summary and for explanations.
+func (j *joining) token(ctx context.Context) (idtoken.Token, error) {
+	defer j.phases.measure("id-token")()
+	token, err := j.IDToken(ctx, j.Identity.Audience)
+	if err != nil {
+		return idtoken.Token{}, fmt.Errorf("asking for an ID token: %w", err)
+	}
+	j.Mask(token.Text)
+	j.result.Claims = token.Claims
+	return token, nil
+}

@@ -1,0 +1,158 @@
+package join
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"github.com/tailjoin/tailjoin/internal/diag"
+)
+
+const fileName = "session.json"
+
+// A session is the directory of one join and what there is to undo. It never
+// holds a key or a token. Later steps of the job can write to it: what is read
+// back is data from an untrusted place.
+type session struct {
+	dir string
+	mu  sync.Mutex
+	record
+}
+
+// A record is session.json.
+type record struct {
+	ID   string `json:"id"`   // random; in the description of the key we mint
+	Join owner  `json:"join"` // the process that joins
+
+	API      string `json:"api,omitempty"` // what Leave needs to act as Run did
+	ClientID string `json:"clientID,omitempty"`
+	Audience string `json:"audience,omitempty"`
+
+	Key    keyState    `json:"key"`
+	Daemon daemonState `json:"daemon"`
+	Node   string      `json:"node,omitempty"` // ID, once it is known
+	Login  bool        `json:"login"`          // the daemon was given a key
+
+	Links []link `json:"links,omitempty"`
+}
+
+// A keyState says what may be left of auth keys. Each try may have minted one,
+// even if its answer was lost.
+type keyState struct {
+	Tries int    `json:"tries"`
+	ID    string `json:"id,omitempty"`   // of the last one, if its answer came
+	Used  bool   `json:"used,omitempty"` // the last one is spent: the node registered
+}
+
+// left reports that a key may exist that nobody used.
+func (k keyState) left() bool { return k.Tries > 1 || k.Tries == 1 && !k.Used }
+
+// known reports that ID is the only key there can be.
+func (k keyState) known() bool { return k.Tries == 1 && k.ID != "" }
+
+// A daemonState is what Stop needs to find and end the daemon.
+type daemonState struct {
+	Started   bool   `json:"started"`
+	PID       int    `json:"pid,omitempty"`
+	Socket    string `json:"socket,omitempty"`
+	TUN       bool   `json:"tun"`
+	Sudo      bool   `json:"sudo"`
+	SocketDir bool   `json:"socketDir"` // the socket's directory was not there before
+}
+
+// A link is a symbolic link that was made outside of the session.
+type link struct {
+	Path   string `json:"path"`
+	Target string `json:"target"`
+}
+
+// Description is how the keys of a session are found at the API when their
+// ID is not known: letters, digits and spaces, 50 at most.
+func (r record) Description() string { return "tailjoin " + r.ID }
+
+// newSession makes the directory, or takes an empty one that the hook made.
+func newSession(dir string) (*session, error) {
+	if err := os.MkdirAll(filepath.Dir(dir), 0o700); err != nil {
+		return nil, fmt.Errorf("making session directory: %w", err)
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, fmt.Errorf("making session directory: %w", err)
+	}
+	if err := checkEmpty(dir); err != nil {
+		return nil, err
+	}
+	s := &session{dir: dir, record: record{ID: strings.ToLower(rand.Text()), Join: self()}}
+	return s, s.save()
+}
+
+func checkEmpty(dir string) error {
+	info, err := os.Lstat(dir)
+	if err != nil {
+		return fmt.Errorf("making session directory: %w", err)
+	}
+	if !info.IsDir() || info.Mode().Perm()&0o077 != 0 {
+		return diag.Input("the session directory is not this user's alone", "choose one that does not exist yet, or has mode 0700",
+			diag.Fact{Name: "session", Value: dir}, diag.Fact{Name: "mode", Value: info.Mode().String()})
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return fmt.Errorf("making session directory: %w", err)
+	}
+	if len(entries) > 0 {
+		return &diag.Problem{
+			Code:    "session-exists",
+			Summary: "this session has joined already, or was not cleaned up",
+			Facts:   []diag.Fact{{Name: "session", Value: dir}},
+			Hint:    "run `tailjoin leave` first; for a second tailnet give --session another directory",
+		}
+	}
+	return nil
+}
+
+// openSession reads what an earlier process wrote. No session is no error:
+// then it returns nil.
+func openSession(dir string) (*session, error) {
+	raw, err := os.ReadFile(filepath.Join(dir, fileName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading session: %w", err)
+	}
+	s := &session{dir: dir}
+	if err := json.Unmarshal(raw, &s.record); err != nil {
+		return nil, fmt.Errorf("reading session: %w", err)
+	}
+	return s, nil
+}
+
+// note writes down what is about to be done, before it is done. The file is
+// replaced by rename, so that a process that is killed leaves the old one or
+// the new one.
+func (s *session) note(change func(*record)) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	change(&s.record)
+	return s.save()
+}
+
+func (s *session) save() error {
+	raw, err := json.MarshalIndent(s.record, "", "\t")
+	if err != nil {
+		return fmt.Errorf("writing session: %w", err)
+	}
+	next := filepath.Join(s.dir, fileName+".next")
+	if err := os.WriteFile(next, raw, 0o600); err != nil {
+		return fmt.Errorf("writing session: %w", err)
+	}
+	if err := os.Rename(next, filepath.Join(s.dir, fileName)); err != nil {
+		return fmt.Errorf("writing session: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,138 @@
+package tailscaled
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+
+	"tailscale.com/client/local"
+)
+
+// A Config says how one daemon runs. What it makes lies below Dir, so that
+// it can be found and removed when nothing else is known.
+type Config struct {
+	Binary   Binary
+	Dir      string   // the session's directory, mode 0700
+	Rights   Rights   // TUN or userspace, and as whom
+	Self     string   // this program, for sudo to run again
+	Socket   string   // "" is SocketIn(Dir)
+	StateDir string   // "" keeps the node's key in memory only, which also makes it ephemeral
+	Args     []string // the user's own flags for tailscaled; they win over ours
+	Env      []string // NAME=VALUE: proxies and TS_* settings; never a secret
+	Proxy    string   // host:port of the SOCKS5 and HTTP proxy; "" is none
+	HostPATH bool     // the daemon may use the host's iptables and shells
+	Debug    bool
+}
+
+// A Daemon is a tailscaled that we started, or started in an earlier process.
+type Daemon struct {
+	Socket string
+	Local  *local.Client
+
+	process process
+	log     string
+}
+
+// Names of what lies in a session's directory.
+const (
+	linkName   = "tailscaled" // argv[0] of the daemon: how a later process knows it as ours
+	logName    = "tailscaled.log"
+	socketName = "s"
+	stateName  = "state"
+	pathName   = "path"
+)
+
+// SocketIn is the LocalAPI's socket in a session's directory. Its name is
+// short: a Unix socket's path ends at 104 bytes on macOS, 108 on Linux.
+func SocketIn(dir string) string { return filepath.Join(dir, stateName, socketName) }
+
+// Start runs the daemon and returns when its LocalAPI answers. The process
+// has a session of its own and its output in a file: a daemon that held the
+// step's output would be ended with the step.
+func Start(ctx context.Context, c Config) (*Daemon, error) {
+	if err := c.prepare(); err != nil {
+		return nil, fmt.Errorf("preparing the daemon's directory: %w", err)
+	}
+	p, err := c.launch(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("starting tailscaled: %w", err)
+	}
+	d := c.daemon(p)
+	if err := d.awaitBackend(ctx); err != nil {
+		return d, d.explain(err)
+	}
+	return d, nil
+}
+
+// prepare lays out the directory: the link by which the daemon is known, and
+// the few programs that it may call.
+func (c Config) prepare() error {
+	for _, dir := range []string{filepath.Join(c.Dir, stateName), filepath.Join(c.Dir, pathName)} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return err
+		}
+	}
+	return replaceLink(c.Binary.Daemon, filepath.Join(c.Dir, linkName))
+}
+
+func (c Config) daemon(p process) *Daemon {
+	d := Attach(c.Dir, c.SocketPath(), p.pid)
+	d.process = p
+	return d
+}
+
+// SocketPath is where the LocalAPI will answer.
+func (c Config) SocketPath() string {
+	if c.Socket != "" {
+		return c.Socket
+	}
+	return SocketIn(c.Dir)
+}
+
+// PID is the daemon's process, for a later process to stop.
+func (d *Daemon) PID() int { return d.process.pid }
+
+// Attach speaks to a daemon that an earlier process started.
+func Attach(dir, socket string, pid int) *Daemon {
+	d := &Daemon{Socket: socket, process: process{pid: pid}, log: filepath.Join(dir, logName)}
+	// client/local waits up to 5 s for a socket when any tailscaled runs on
+	// the host. Ours is known to be there or gone.
+	d.Local = &local.Client{Socket: socket, UseSocketOnly: true, Dial: d.dial}
+	return d
+}
+
+func (d *Daemon) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+	return dialSocket(ctx, d.Socket)
+}
+
+// between is the pause between attempts to connect to a socket that is not
+// there yet: nothing announces it, and the whole wait is some 10 ms.
+const between = 500 * time.Microsecond
+
+var errExited = errors.New("tailscaled ended")
+
+// awaitBackend returns when the LocalAPI answers. Once the socket accepts,
+// the daemon itself holds the first call until its backend is up.
+func (d *Daemon) awaitBackend(ctx context.Context) error {
+	tick := time.NewTicker(between)
+	defer tick.Stop()
+	for {
+		conn, err := d.dial(ctx, "", "")
+		if err == nil {
+			conn.Close()
+			_, err := d.Local.GetPrefs(ctx)
+			return err
+		}
+		select {
+		case <-tick.C:
+		case <-d.process.exited:
+			return errExited
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}

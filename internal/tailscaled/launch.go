@@ -1,0 +1,175 @@
+package tailscaled
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"strings"
+)
+
+// A launch is one exec of the daemon. It crosses a process boundary when sudo
+// is needed: this program runs again as root and reads it from its input,
+// since a command line is for everybody to see.
+type launch struct {
+	Dir  string
+	Args []string
+	Env  []string
+	TUN  bool
+
+	Operator string // who may operate a daemon that runs as root
+}
+
+// A process is a daemon's. exited is closed when it has ended.
+type process struct {
+	pid    int
+	exited <-chan struct{}
+}
+
+func (c Config) launch(ctx context.Context) (process, error) {
+	l := launch{Dir: c.Dir, Args: c.flags(), Env: c.environment(), TUN: c.Rights.TUN}
+	if c.Rights.Sudo {
+		return l.bySudo(ctx, c.Self)
+	}
+	return l.start(c.Rights.Nobody)
+}
+
+// flags are ours, then the user's, which win.
+func (c Config) flags() []string {
+	flags := []string{
+		"--socket=" + c.SocketPath(),
+		"--statedir=" + filepath.Join(c.Dir, stateName),
+		"--state=mem:",
+		"--tun=" + c.tun(),
+		"--port=0",
+	}
+	if c.StateDir != "" {
+		flags[1], flags[2] = "--statedir="+c.StateDir, "--state="+filepath.Join(c.StateDir, "tailscaled.state")
+	}
+	if c.Proxy != "" {
+		flags = append(flags, "--socks5-server="+c.Proxy, "--outbound-http-proxy-listen="+c.Proxy)
+	}
+	if c.Debug {
+		flags = append(flags, "--verbose=1")
+	}
+	return append(flags, c.Args...)
+}
+
+func (c Config) tun() string {
+	if c.Rights.TUN {
+		return tunName
+	}
+	return "userspace-networking"
+}
+
+// environment is made new: a job's own holds tokens that a daemon has no use
+// for. Without iptables in its PATH the daemon takes nftables by netlink and
+// skips a clean-up at start that would run the program a dozen times.
+func (c Config) environment() []string {
+	path := filepath.Join(c.Dir, pathName)
+	if c.HostPATH {
+		path = strings.Join(systemPath, string(os.PathListSeparator))
+	} else {
+		linkPrograms(path)
+	}
+	env := []string{"PATH=" + path, "HOME=" + c.Dir, "TS_LOGS_DIR=" + filepath.Join(c.Dir, stateName)}
+	return append(env, c.Env...)
+}
+
+var systemPath = []string{"/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"}
+
+// needed are the programs by which a daemon changes the resolver's settings.
+var needed = []string{"resolvconf", "systemctl", "restorecon"}
+
+// linkPrograms gives the daemon what it needs of the host's PATH. One that is
+// missing is not an error: most machines have only some.
+func linkPrograms(dir string) {
+	for _, name := range needed {
+		for _, from := range systemPath {
+			if _, err := os.Stat(filepath.Join(from, name)); err == nil {
+				replaceLink(filepath.Join(from, name), filepath.Join(dir, name))
+				break
+			}
+		}
+	}
+}
+
+// replaceLink makes link point to target, whatever it pointed to before.
+func replaceLink(target, link string) error {
+	if err := os.Remove(link); err != nil && !os.IsNotExist(err) {
+		return err
+	}
+	return os.Symlink(target, link)
+}
+
+// start runs the daemon from here.
+func (l launch) start(asNobody bool) (process, error) {
+	log, err := os.OpenFile(filepath.Join(l.Dir, logName), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return process{}, err
+	}
+	defer log.Close()
+	cmd := exec.Command(filepath.Join(l.Dir, linkName), l.Args...)
+	cmd.Env = l.Env
+	cmd.Dir = l.Dir
+	cmd.Stdout, cmd.Stderr = log, log
+	setOwnSession(cmd)
+	if asNobody {
+		if err := l.becomeNobody(cmd); err != nil {
+			return process{}, err
+		}
+	}
+	if l.TUN {
+		release, err := holdTUN(cmd)
+		if err != nil {
+			return process{}, err
+		}
+		defer release()
+	}
+	if err := cmd.Start(); err != nil {
+		return process{}, err
+	}
+	return process{cmd.Process.Pid, wait(cmd)}, nil
+}
+
+func wait(cmd *exec.Cmd) <-chan struct{} {
+	exited := make(chan struct{})
+	go func() {
+		cmd.Wait()
+		close(exited)
+	}()
+	return exited
+}
+
+// bySudo runs this program again as root, to start the daemon there.
+func (l launch) bySudo(ctx context.Context, self string) (process, error) {
+	var started struct{ PID int }
+	caller, err := user.Current()
+	if err != nil {
+		return process{}, fmt.Errorf("asking who we are: %w", err)
+	}
+	l.Operator = caller.Username
+	if err := runAsRoot(ctx, self, "start", l, &started); err != nil {
+		return process{}, err
+	}
+	return process{started.PID, watchExit(started.PID)}, nil
+}
+
+// runAsRoot runs the named task of RootTask under sudo, and reads its answer.
+func runAsRoot(ctx context.Context, self, task string, in, out any) error {
+	body, err := json.Marshal(in)
+	if err != nil {
+		return err
+	}
+	var answer, words bytes.Buffer
+	cmd := exec.CommandContext(ctx, "sudo", "-n", "--", self, "root", task)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(body), &answer, &words
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("running as root: %w: %s", err, strings.TrimSpace(words.String()))
+	}
+	return json.Unmarshal(answer.Bytes(), out)
+}

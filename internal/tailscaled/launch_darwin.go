@@ -1,0 +1,23 @@
+package tailscaled
+
+import (
+	"errors"
+	"os/exec"
+	"time"
+)
+
+// holdTUN has nothing to hold: every utun is an interface of its own.
+func holdTUN(*exec.Cmd) (release func(), err error) { return func() {}, nil }
+
+func (l launch) becomeNobody(*exec.Cmd) error {
+	return errors.New("running as nobody is for Linux only")
+}
+
+func watchExit(pid int) <-chan struct{} {
+	exited := make(chan struct{})
+	go func() {
+		AwaitExit(pid, 365*24*time.Hour)
+		close(exited)
+	}()
+	return exited
+}

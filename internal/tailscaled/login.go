@@ -1,0 +1,136 @@
+package tailscaled
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/tailjoin/tailjoin/internal/diag"
+	"github.com/tailjoin/tailjoin/internal/secret"
+	"tailscale.com/client/local"
+	"tailscale.com/ipn"
+)
+
+// A LoginError is the control server's refusal of a node, in its own words.
+type LoginError struct{ Message string }
+
+func (e *LoginError) Error() string { return e.Message }
+
+// A Login is a daemon that waits for an auth key: its settings are made and
+// its events are watched, so that nothing is left to do when the key is there.
+type Login struct {
+	daemon *Daemon
+	events *local.IPNBusWatcher
+}
+
+// Prepare gives the daemon its settings. The login server among them takes
+// effect with the login, and WantRunning must wait for it: a daemon that
+// wants to run dials the server it knew before.
+func (d *Daemon) Prepare(ctx context.Context, prefs *ipn.MaskedPrefs) (*Login, error) {
+	if _, err := d.Local.EditPrefs(ctx, prefs); err != nil {
+		return nil, fmt.Errorf("setting the daemon's preferences: %w", err)
+	}
+	// The bus lives as long as the login, not as this call's caller.
+	events, err := d.Local.WatchIPNBus(ctx, ipn.NotifyInitialState|ipn.NotifyNoNetMap)
+	if err != nil {
+		return nil, fmt.Errorf("watching the daemon: %w", err)
+	}
+	return &Login{d, events}, nil
+}
+
+// Run logs in and returns when the node runs. The key goes through the
+// LocalAPI: no command line and no file ever holds it.
+func (l *Login) Run(ctx context.Context, key secret.Text) (Node, error) {
+	defer l.events.Close()
+	if err := l.daemon.Local.Start(ctx, ipn.Options{AuthKey: key.Reveal()}); err != nil {
+		return Node{}, fmt.Errorf("starting the login: %w", err)
+	}
+	if _, err := l.daemon.Local.EditPrefs(ctx, wantRunning()); err != nil {
+		return Node{}, fmt.Errorf("starting the login: %w", err)
+	}
+	if err := l.wait(); err != nil {
+		return Node{}, l.daemon.explain(err)
+	}
+	status, err := l.daemon.Local.StatusWithoutPeers(ctx)
+	if err != nil {
+		return Node{}, fmt.Errorf("reading the node's status: %w", err)
+	}
+	return nodeOf(status), nil
+}
+
+func wantRunning() *ipn.MaskedPrefs {
+	return &ipn.MaskedPrefs{
+		Prefs:          ipn.Prefs{WantRunning: true, LoggedOut: false},
+		WantRunningSet: true,
+		LoggedOutSet:   true,
+	}
+}
+
+// wait reads the daemon's events until it runs or cannot.
+func (l *Login) wait() error {
+	for {
+		event, err := l.events.Next()
+		if err != nil {
+			return fmt.Errorf("waiting for the tailnet: %w", err)
+		}
+		done, err := judge(event)
+		if done || err != nil {
+			return err
+		}
+	}
+}
+
+var errBrowser = errors.New("the control server asks for a login by browser: it did not take the auth key")
+
+// judge says whether an event ends the wait, and how.
+func judge(event ipn.Notify) (done bool, err error) {
+	if event.ErrMessage != nil {
+		return true, &LoginError{*event.ErrMessage}
+	}
+	if event.BrowseToURL != nil && *event.BrowseToURL != "" {
+		return true, &LoginError{errBrowser.Error()}
+	}
+	if event.State == nil {
+		return false, nil
+	}
+	switch *event.State {
+	case ipn.Running:
+		return true, nil
+	case ipn.NeedsMachineAuth:
+		return true, needsApproval()
+	default:
+		return false, nil
+	}
+}
+
+func needsApproval() error {
+	return &diag.Problem{
+		Code:    "needs-approval",
+		Summary: "the tailnet wants an administrator to approve this node",
+		Hint:    "use a preauthorized key (the default of tailjoin), or switch device approval off:\nhttps://login.tailscale.com/admin/settings/device-management",
+	}
+}
+
+// LogOut takes the node off the tailnet. An ephemeral node is gone when it
+// returns; a daemon that is logged out already does nothing.
+func (d *Daemon) LogOut(ctx context.Context) error {
+	if err := d.Local.Logout(ctx); err != nil {
+		return fmt.Errorf("logging out: %w", err)
+	}
+	return nil
+}
+
+// Settle waits for a login that is under way to end, well or badly: a daemon
+// that logs out before it has a node registers one a moment later.
+func (d *Daemon) Settle(ctx context.Context) {
+	prefs, err := d.Local.GetPrefs(ctx)
+	if err != nil || !prefs.WantRunning {
+		return
+	}
+	events, err := d.Local.WatchIPNBus(ctx, ipn.NotifyInitialState|ipn.NotifyNoNetMap)
+	if err != nil {
+		return
+	}
+	defer events.Close()
+	(&Login{d, events}).wait()
+}

@@ -1,0 +1,48 @@
+package tailscaled
+
+import (
+	"os/exec"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// processesNamed lists the processes whose argv[0] is name.
+func processesNamed(name string) []int {
+	out, err := exec.Command("ps", "-axwwo", "pid=,command=").Output()
+	if err != nil {
+		return nil
+	}
+	var pids []int
+	for line := range strings.Lines(string(out)) {
+		number, command, _ := strings.Cut(strings.TrimSpace(line), " ")
+		if command = strings.TrimSpace(command); command != name && !strings.HasPrefix(command, name+" ") {
+			continue
+		}
+		if pid, err := strconv.Atoi(number); err == nil {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+// AwaitExit waits for a process to end, and reports whether it did. macOS has
+// no descriptor of a process that is not one's own child.
+func AwaitExit(pid int, limit time.Duration) bool {
+	for deadline := time.Now().Add(limit); time.Now().Before(deadline); <-time.After(10 * time.Millisecond) {
+		if syscall.Kill(pid, 0) == syscall.ESRCH {
+			return true
+		}
+	}
+	return false
+}
+
+// ProgramOf is the path of a process's program, "" if there is none.
+func ProgramOf(pid int) string {
+	out, err := exec.Command("ps", "-p", strconv.Itoa(pid), "-o", "comm=").Output()
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(out))
+}

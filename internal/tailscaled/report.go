@@ -1,0 +1,89 @@
+package tailscaled
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/tailjoin/tailjoin/internal/diag"
+)
+
+// explain adds what the daemon last said, if it died.
+func (d *Daemon) explain(err error) error {
+	if !errors.Is(err, errExited) && !d.hasExited() {
+		return err
+	}
+	return &diag.Problem{
+		Code:    "daemon-died",
+		Summary: "tailscaled ended before this job was on the tailnet",
+		Facts:   []diag.Fact{{Name: "log", Value: strings.Join(d.LastLines(), "\n")}},
+		Err:     err,
+		Hint:    "its last lines say why; RUNNER_DEBUG=1 makes it say more",
+	}
+}
+
+func (d *Daemon) hasExited() bool {
+	select {
+	case <-d.process.exited:
+		return true
+	default:
+		return false
+	}
+}
+
+const (
+	lastBytes = 16 << 10
+	lastLines = 12
+)
+
+// LastLines are the end of the daemon's log.
+func (d *Daemon) LastLines() []string {
+	lines := d.logLines()
+	return lines[max(0, len(lines)-lastLines):]
+}
+
+func (d *Daemon) logLines() []string {
+	file, err := os.Open(d.log)
+	if err != nil {
+		return nil
+	}
+	defer file.Close()
+	if end, err := file.Seek(0, io.SeekEnd); err == nil {
+		file.Seek(max(0, end-lastBytes), io.SeekStart)
+	}
+	raw, _ := io.ReadAll(file)
+	var lines []string
+	for line := range bytes.Lines(raw) {
+		lines = append(lines, strings.TrimSpace(string(line)))
+	}
+	return lines
+}
+
+// Findings are what the daemon knows of its own troubles: its health, what it
+// last found of the network, its last lines.
+func (d *Daemon) Findings(ctx context.Context) []diag.Fact {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+	defer cancel()
+	facts := []diag.Fact{{Name: "log", Value: strings.Join(d.LastLines(), "\n")}}
+	if report := d.lastLineWith("netcheck: report"); report != "" {
+		facts = append([]diag.Fact{{Name: "netcheck", Value: report}}, facts...)
+	}
+	if status, err := d.Local.StatusWithoutPeers(ctx); err == nil && len(status.Health) > 0 {
+		facts = append([]diag.Fact{{Name: "health", Value: strings.Join(status.Health, "\n")}}, facts...)
+	}
+	return facts
+}
+
+func (d *Daemon) lastLineWith(text string) string {
+	found := ""
+	for _, line := range d.logLines() {
+		if strings.Contains(line, text) {
+			found = line
+		}
+	}
+	return found
+}

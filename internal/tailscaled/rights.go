@@ -1,0 +1,77 @@
+package tailscaled
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"time"
+)
+
+// Rights say how a daemon carries packets, and as whom it runs.
+type Rights struct {
+	TUN    bool // a network interface that every process uses; else only proxies
+	Sudo   bool // we are not root, but sudo asks for no password
+	Nobody bool // we are root, but the daemon must not be able to touch the host's network
+}
+
+// A Wish is what the user says of the network interface.
+type Wish int
+
+const (
+	Any           Wish = iota
+	WantTUN            // refuse to run without one
+	WantUserspace      // do not make one
+)
+
+// A Choice is the rights taken and why better ones were not.
+type Choice struct {
+	Rights
+	Reason string // "" if the daemon has a network interface, or none was wanted
+}
+
+// Choose takes a network interface where the machine allows one and no other
+// tailscaled would suffer: two of them share routing table 52, the rules
+// that lead there and the resolver's settings, and the second to start tears
+// down what it takes for the leftovers of a crash. So a second daemon is a
+// userspace one that has not the rights to do that.
+func Choose(ctx context.Context, wish Wish) Choice {
+	other := neighbour(ctx)
+	root := os.Geteuid() == 0
+	apart := Rights{Nobody: root && other != "" && runtime.GOOS == "linux"}
+	switch {
+	case wish == WantUserspace:
+		return Choice{Rights: apart}
+	case other != "":
+		return Choice{apart, other}
+	case root:
+		return asRoot()
+	default:
+		return bySudo(ctx)
+	}
+}
+
+func asRoot() Choice {
+	if reason := noTUN(); reason != "" {
+		return Choice{Reason: reason}
+	}
+	return Choice{Rights: Rights{TUN: true}}
+}
+
+func bySudo(ctx context.Context) Choice {
+	if reason := noDevice(); reason != "" {
+		return Choice{Reason: reason}
+	}
+	if err := canSudo(ctx); err != nil {
+		return Choice{Reason: fmt.Sprintf("not root, and sudo asks for a password (%v)", err)}
+	}
+	return Choice{Rights: Rights{TUN: true, Sudo: true}}
+}
+
+// canSudo reports whether sudo runs a program without asking.
+func canSudo(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	return exec.CommandContext(ctx, "sudo", "-n", "true").Run()
+}

@@ -1,0 +1,105 @@
+package tailscaled
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+)
+
+// Limits of the steps by which a daemon ends.
+const (
+	politely = 10 * time.Second // it takes its routes and resolver settings down
+	firmly   = 5 * time.Second
+)
+
+// Stopping ends the daemon of one session, from any process.
+type Stopping struct {
+	Dir  string // of the session
+	TUN  bool   // it had a network interface
+	Sudo bool   // it is root's and we are not
+	Self string // this program, for sudo to run again
+
+	Socket    string // to remove, if nobody answers there any more; "" is none
+	SocketDir bool   // remove its directory too: it was not there before
+}
+
+// ErrStillRuns means that a daemon could not be ended.
+var ErrStillRuns = errors.New("tailscaled still runs")
+
+// Stop ends every daemon that was started from the session's directory, and
+// what it left of routes and resolver settings if it had to be killed. It is
+// done when the processes are gone; nothing to stop is no error.
+func (s Stopping) Stop(ctx context.Context) error {
+	if s.Sudo {
+		return runAsRoot(ctx, s.Self, "stop", s, &struct{}{})
+	}
+	for _, pid := range s.processes() {
+		if err := s.end(ctx, pid); err != nil {
+			return err
+		}
+	}
+	return s.sweep(ctx)
+}
+
+// processes are those whose first argument is the session's own link, which
+// no other process has: a number alone may belong to somebody else by now.
+func (s Stopping) processes() []int {
+	return processesNamed(filepath.Join(s.Dir, linkName))
+}
+
+func (s Stopping) end(ctx context.Context, pid int) error {
+	if err := Signal(pid, syscall.SIGTERM); err != nil {
+		return fmt.Errorf("stopping tailscaled (pid %d): %w", pid, err)
+	}
+	if AwaitExit(pid, politely) {
+		return nil
+	}
+	if err := Signal(pid, syscall.SIGKILL); err != nil {
+		return fmt.Errorf("killing tailscaled (pid %d): %w", pid, err)
+	}
+	if !AwaitExit(pid, firmly) {
+		return fmt.Errorf("%w (pid %d)", ErrStillRuns, pid)
+	}
+	return nil
+}
+
+// Signal sends sig. It is no error if the process ended meanwhile.
+func Signal(pid int, sig os.Signal) error {
+	p, err := os.FindProcess(pid)
+	if err != nil {
+		return err
+	}
+	if err := p.Signal(sig); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return err
+	}
+	return nil
+}
+
+// sweep removes what a daemon leaves that was killed.
+func (s Stopping) sweep(ctx context.Context) error {
+	if s.Socket == "" || Answers(s.Socket) {
+		return nil
+	}
+	if err := os.Remove(s.Socket); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("removing the daemon's socket: %w", err)
+	}
+	if s.SocketDir {
+		os.Remove(filepath.Dir(s.Socket)) // only if it is empty
+	}
+	return nil
+}
+
+// Answers reports that a daemon listens on a socket.
+func Answers(socket string) bool {
+	conn, err := dialSocket(context.Background(), socket)
+	if err != nil {
+		return false
+	}
+	conn.Close()
+	return true
+}
