@@ -1,0 +1,58 @@
+// Package e2e runs the real program with a real tailscaled against the local
+// tailnet, on a machine of its own: see internal/isolate.
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/tailjoin/tailjoin/internal/isolate"
+	"github.com/tailjoin/tailjoin/internal/localtailnet/build"
+)
+
+// Programs that every test runs; built once, outside of the isolation, where
+// the module proxy can be reached.
+var tailjoin, daemon = "TAILJOIN_TEST_PROGRAM", "TAILJOIN_TEST_DAEMON"
+
+func TestMain(m *testing.M) {
+	os.Exit(run(m))
+}
+
+func run(m *testing.M) int {
+	if os.Getenv(tailjoin) == "" {
+		if err := buildPrograms(); err != nil {
+			fmt.Fprintln(os.Stderr, "building what is tested:", err)
+			return 1
+		}
+	}
+	status, isolated := isolate.Main()
+	if !isolated {
+		return status
+	}
+	return m.Run()
+}
+
+func buildPrograms() error {
+	dir, err := os.MkdirTemp("", "e2e-")
+	if err != nil {
+		return err
+	}
+	program := filepath.Join(dir, "tailjoin")
+	cmd := exec.Command("go", "build", "-trimpath", "-o", program, "github.com/tailjoin/tailjoin/cmd/action")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	cmd.Stderr = os.Stderr
+	if err := cmd.Run(); err != nil {
+		return err
+	}
+	path, err := build.Daemon(context.Background())
+	if err != nil {
+		return err
+	}
+	os.Setenv(tailjoin, program)
+	os.Setenv(daemon, path)
+	return nil
+}
