@@ -14,24 +14,19 @@ import (
 
 // openControl starts the listener of control and the API. They share one
 // because the official client sends its token exchange to the login server.
-func (t *Tailnet) openControl() error {
-	l, err := t.listen()
-	if err != nil {
-		return err
-	}
-	addr, err := t.expose(l.Addr())
-	if err != nil {
-		return err
-	}
-	t.ControlURL, t.backend = "http://"+addr, "http://"+l.Addr().String()
+func (t *Tailnet) openControl() (err error) {
+	t.ControlURL, t.backend, err = t.publish(func(string) (http.Handler, error) { return t.control(), nil })
+	return err
+}
+
+func (t *Tailnet) control() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /.well-known/", t.serveNodeIssuer)
 	mux.Handle("GET /key", t.faulty(OpControlKey, http.HandlerFunc(t.serveKey)))
 	mux.Handle("/ts2021", t.faulty(OpConnect, http.HandlerFunc(t.serveNoise)))
 	mux.HandleFunc("/generate_204", derpserver.ServeNoContent)
 	t.mountAPI(mux)
-	t.serve(l, mux)
-	return nil
+	return mux
 }
 
 // serveKey hands out control's public keys, the start of every login.

@@ -137,6 +137,7 @@ func settled(bus *local.IPNBusWatcher) (ipn.State, error) {
 		switch {
 		case err != nil:
 			return ipn.NoState, err
+		case n.ErrMessage != nil && strings.Contains(*n.ErrMessage, "will retry"): // control asked it to wait
 		case n.ErrMessage != nil:
 			return ipn.NoState, errors.New(*n.ErrMessage)
 		case n.BrowseToURL != nil && *n.BrowseToURL != "":

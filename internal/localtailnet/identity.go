@@ -8,22 +8,18 @@ import (
 )
 
 // openIssuer starts what gives the CI job its ID tokens.
-func (t *Tailnet) openIssuer() error {
-	l, err := t.listen()
+func (t *Tailnet) openIssuer() (err error) {
+	t.IssuerURL, _, err = t.publish(func(url string) (http.Handler, error) {
+		if t.job, err = NewIssuer(url); err != nil {
+			return nil, err
+		}
+		return t.faultyIssuer(), nil
+	})
 	if err != nil {
-		return err
-	}
-	addr, err := t.expose(l.Addr())
-	if err != nil {
-		return err
-	}
-	t.IssuerURL = "http://" + addr
-	if t.job, err = NewIssuer(t.IssuerURL); err != nil {
 		return err
 	}
 	t.IDTokenRequestURL = t.job.RequestURL()
 	t.IDTokenRequestToken = t.job.RequestToken
-	t.serve(l, t.faultyIssuer())
 	return nil
 }
 

@@ -30,6 +30,13 @@ type Options struct {
 	// TokenLifetime is how long an API access token is good. Zero means an hour.
 	TokenLifetime time.Duration
 
+	// PackagesDir is where the package server keeps its archives; it is empty
+	// until Packages().Add. "" means no package server.
+	PackagesDir string
+	// Bandwidth is how fast an archive is served, in bytes per second. Zero is
+	// as fast as can be.
+	Bandwidth int64
+
 	// Grants returns the app capabilities that src holds at dst; WhoIs shows
 	// them there. Nil grants none. It must not call methods of the Tailnet.
 	Grants func(src, dst Node) tailcfg.PeerCapMap

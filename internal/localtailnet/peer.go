@@ -81,13 +81,14 @@ func (t *Tailnet) StartPeer(ctx context.Context, o PeerOptions) (*Peer, error) {
 	return p, nil
 }
 
-// keepOffTheNetwork sets, for the whole process, what keeps a node from
-// talking to anything but this tailnet. tsnet has no options for it.
-func keepOffTheNetwork() {
+// keepOffTheNetwork sets what keeps a node from talking to anything but this
+// tailnet. tsnet has no options for it; the variables are the whole process's,
+// and may not be set again while a peer reads them.
+var keepOffTheNetwork = sync.OnceFunc(func() {
 	envknob.SetNoLogsNoSupport()
 	envknob.Setenv("TS_DISABLE_PORTMAPPER", "1")
 	envknob.Setenv("TS_ASSUME_NETWORK_UP_FOR_TEST", "1") // loopback alone is enough
-}
+})
 
 func (p *Peer) join(ctx context.Context, o PeerOptions) error {
 	status, err := p.node.Up(ctx)

@@ -14,10 +14,8 @@ package localtailnet
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/http"
 	"sync"
-	"time"
 
 	"tailscale.com/types/key"
 	"tailscale.com/types/logger"
@@ -29,17 +27,20 @@ type Tailnet struct {
 	ControlURL string // control server and API v2: what --login-server takes
 	IssuerURL  string // OIDC issuer of the CI job's ID tokens
 
+	PackagesURL string // package server; "" without Options.PackagesDir
+
 	IDTokenRequestURL   string // ACTIONS_ID_TOKEN_REQUEST_URL of a GitHub job
 	IDTokenRequestToken string // ACTIONS_ID_TOKEN_REQUEST_TOKEN of a GitHub job
 
-	opts    Options
-	state   *state
-	derp    derp
-	backend string                  // ControlURL without the added latency
-	job     *Issuer                 // of the CI job's ID tokens
-	nodes   func() (*Issuer, error) // of the nodes' own ID tokens, at ControlURL
-	noise   key.MachinePrivate
-	legacy  key.ControlPrivate
+	opts     Options
+	state    *state
+	derp     derp
+	backend  string  // ControlURL without the added latency
+	job      *Issuer // of the CI job's ID tokens
+	packages *Packages
+	nodes    func() (*Issuer, error) // of the nodes' own ID tokens, at ControlURL
+	noise    key.MachinePrivate
+	legacy   key.ControlPrivate
 
 	direct    *http.Client      // to our own listeners, without the added latency
 	shortcuts map[string]string // from an address with latency to the one without
@@ -82,6 +83,7 @@ func (t *Tailnet) open() error {
 		{"starting DERP and STUN", t.openDERP},
 		{"starting the issuer of ID tokens", t.openIssuer},
 		{"starting control", t.openControl},
+		{"starting the package server", t.openPackages},
 	}
 	for _, step := range steps {
 		if err := step.open(); err != nil {
@@ -112,23 +114,6 @@ func (t *Tailnet) untilClosed(logf logger.Logf) logger.Logf {
 			logf(format, args...)
 		}
 	}
-}
-
-// listen opens a TCP port on the tailnet's address.
-func (t *Tailnet) listen() (net.Listener, error) {
-	return net.Listen("tcp", net.JoinHostPort(t.opts.Listen, "0"))
-}
-
-// serve answers HTTP on l until Close.
-func (t *Tailnet) serve(l net.Listener, h http.Handler) {
-	s := &http.Server{
-		Handler:           h,
-		ReadHeaderTimeout: 10 * time.Second,
-		BaseContext:       func(net.Listener) context.Context { return t.ctx },
-		ErrorLog:          t.opts.log(),
-	}
-	t.closers = append(t.closers, s.Close)
-	t.work.Go(func() { s.Serve(l) })
 }
 
 // onStop runs f when the tailnet closes, unless the returned function is
