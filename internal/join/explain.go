@@ -30,7 +30,8 @@ func explainExchange(err error, c idtoken.Claims, i Identity) error {
 		return err
 	}
 	hint := "the trust credential of that client must accept exactly this issuer, subject and audience\n" +
-		"(a * in its subject stands for any text): " + credentials
+		"(a * in its subject stands for any text), and meet each of its claim rules: " + credentials + "\n" +
+		"RUNNER_DEBUG=1 shows all claims of this job"
 	if old := nameOnly(c.Subject); old != "" {
 		hint += "\nthis subject has the immutable form, with numbers: a rule such as\n  " + old + "\ndoes not match it"
 	}

@@ -2,6 +2,7 @@ package join
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/tailjoin/tailjoin/internal/diag"
@@ -49,10 +50,19 @@ func (j *joining) mint(ctx context.Context) (secret.Text, error) {
 	key, err := j.API.CreateKey(ctx, access, j.keyRequest())
 	end()
 	if err != nil {
-		return secret.Text{}, j.explainKey(err, access)
+		return secret.Text{}, j.noKey(err, access)
 	}
 	j.Mask(key.Text)
 	return key.Text, j.session.note(func(r *record) { r.Key.ID = key.ID })
+}
+
+// noKey takes back the note of a try that was refused: there is no key then
+// that Leave would have to look for.
+func (j *joining) noKey(err error, access tsapi.AccessToken) error {
+	if _, ok := refusal(err); ok {
+		err = errors.Join(err, j.session.note(func(r *record) { r.Key.Tries-- }))
+	}
+	return j.explainKey(err, access)
 }
 
 func (j *joining) keyRequest() tsapi.KeyRequest {

@@ -225,5 +225,6 @@ func (j *joining) token(ctx context.Context) (idtoken.Token, error) {
 	}
 	j.Mask(token.Text)
 	j.result.Claims = token.Claims
+	j.Log.Debug("the job's ID token", "claims", token.Claims.All)
 	return token, nil
 }
