@@ -26,6 +26,7 @@ func (t *Tailnet) control() http.Handler {
 	mux.Handle("/ts2021", t.faulty(OpConnect, http.HandlerFunc(t.serveNoise)))
 	mux.HandleFunc("/generate_204", derpserver.ServeNoContent)
 	t.mountAPI(mux)
+	t.mountTestAPI(mux)
 	return mux
 }
 

@@ -27,9 +27,19 @@ func (t *Tailnet) openIssuer() (err error) {
 // served.
 func (t *Tailnet) faultyIssuer() http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("/token", t.faulty(OpIDToken, t.job))
+	mux.Handle("/token", t.faulty(OpIDToken, http.HandlerFunc(t.serveJobToken)))
 	mux.Handle("/", t.job)
 	return mux
+}
+
+// serveJobToken gives the job an ID token and notes that it asked for one.
+func (t *Tailnet) serveJobToken(w http.ResponseWriter, r *http.Request) {
+	status := http.StatusOK
+	if !t.job.knows(r) {
+		status = http.StatusUnauthorized
+	}
+	t.event(OpIDToken, status, "for %s", r.FormValue("audience"))
+	t.job.ServeHTTP(w, r)
 }
 
 // Issuer is where the CI job's ID tokens come from. Its fields may be changed

@@ -98,9 +98,14 @@ func (i *Issuer) serveDiscovery(w http.ResponseWriter, _ *http.Request) {
 
 func (i *Issuer) serveKeys(w http.ResponseWriter, _ *http.Request) { writeIssuerJSON(w, i.keys) }
 
-func (i *Issuer) serveToken(w http.ResponseWriter, r *http.Request) {
+// knows says whether a request shows the job's token.
+func (i *Issuer) knows(r *http.Request) bool {
 	bearer, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	if !ok || subtle.ConstantTimeCompare([]byte(bearer), []byte(i.RequestToken)) != 1 {
+	return ok && subtle.ConstantTimeCompare([]byte(bearer), []byte(i.RequestToken)) == 1
+}
+
+func (i *Issuer) serveToken(w http.ResponseWriter, r *http.Request) {
+	if !i.knows(r) {
 		http.Error(w, "Unauthorized", http.StatusUnauthorized)
 		return
 	}

@@ -1,5 +1,3 @@
-//go:build unix
-
 // Package build makes a tailscaled and a tailscale to test with, out of the
 // module that go.mod pins.
 //
@@ -20,8 +18,8 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"syscall"
 
+	"github.com/rogpeppe/go-internal/lockedfile"
 	tailscaleroot "tailscale.com"
 	"tailscale.com/feature/featuretags"
 )
@@ -102,7 +100,7 @@ func build(ctx context.Context, root, kind string, programs map[string]program) 
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
 		return "", err
 	}
-	unlock, err := lock(filepath.Join(root, ".build", kind+".lock"))
+	unlock, err := lockedfile.MutexAt(filepath.Join(root, ".build", kind+".lock")).Lock()
 	if err != nil {
 		return "", err
 	}
@@ -141,19 +139,6 @@ func fingerprint(programs map[string]program) string {
 	slices.Sort(parts)
 	parts = append(parts, runtime.Version(), cmp.Or(os.Getenv("GOOS"), runtime.GOOS), cmp.Or(os.Getenv("GOARCH"), runtime.GOARCH))
 	return fmt.Sprintf("%x", sha256.Sum256([]byte(strings.Join(parts, "\n"))))[:8]
-}
-
-// lock waits until no other process holds the file.
-func lock(name string) (unlock func() error, err error) {
-	f, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR, 0o644)
-	if err != nil {
-		return nil, err
-	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil {
-		f.Close()
-		return nil, fmt.Errorf("locking %s: %w", name, err)
-	}
-	return f.Close, nil
 }
 
 // features are the lines of a list, less comments.
