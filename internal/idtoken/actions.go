@@ -82,12 +82,34 @@ func forkOf(env Env) string {
 // which neither masks, retries nor checks what it gets: that is done here and
 // by the callers.
 func actionsToken(ctx context.Context, env Env, client *http.Client, audience string) (string, error) {
-	action := githubactions.New(githubactions.WithGetenv(githubactions.GetenvFunc(env)), githubactions.WithHTTPClient(client))
+	noted := &noting{next: client.Transport}
+	with := *client
+	with.Transport = noted
+	action := githubactions.New(githubactions.WithGetenv(githubactions.GetenvFunc(env)), githubactions.WithHTTPClient(&with))
 	token, err := action.GetIDToken(ctx, audience)
 	if refused, ok := errors.AsType[*githubactions.RequestFailedError](err); ok {
 		// Its body is not kept: nobody says what it may hold.
 		err = fmt.Errorf("the runner's token service answered %d %s", refused.StatusCode, http.StatusText(refused.StatusCode))
-		return "", retry.Status(err, refused.StatusCode, nil)
+		return "", retry.Status(err, refused.StatusCode, noted.header)
 	}
 	return token, retry.Network(err)
+}
+
+// A noting transport remembers the header of the last answer: the error of
+// go-githubactions does not have it, and Retry-After is there.
+type noting struct {
+	next   http.RoundTripper // nil is http.DefaultTransport
+	header http.Header
+}
+
+func (n *noting) RoundTrip(req *http.Request) (*http.Response, error) {
+	next := n.next
+	if next == nil {
+		next = http.DefaultTransport
+	}
+	res, err := next.RoundTrip(req)
+	if err == nil {
+		n.header = res.Header
+	}
+	return res, err
 }

@@ -1,6 +1,7 @@
 package join
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/tailjoin/tailjoin/internal/diag"
 	"github.com/tailjoin/tailjoin/internal/idtoken"
+	"github.com/tailjoin/tailjoin/internal/retry"
 	"github.com/tailjoin/tailjoin/internal/tailscaled"
 	"github.com/tailjoin/tailjoin/internal/tsapi"
 )
@@ -54,6 +56,16 @@ func nameOnly(subject string) string {
 		return ""
 	}
 	return immutable.ReplaceAllString(subject, "repo:$1/$2:$3")
+}
+
+// explainSilence is about a server that failed each time it was asked.
+func (j *joining) explainSilence(err error) error {
+	if _, ok := errors.AsType[*retry.Later](err); !ok {
+		return err
+	}
+	return problem("not-answering", "a server that the join needs keeps failing",
+		"see whether this machine reaches it, and what https://status.tailscale.com and https://www.githubstatus.com say",
+		err, diag.Fact{Name: "api", Value: cmp.Or(j.API.BaseURL, tsapi.DefaultURL)})
 }
 
 func explainSecret(err error) error {
@@ -114,8 +126,8 @@ func (j *joining) timedOut(ctx context.Context, err error) error {
 		return err
 	}
 	p := problem("timeout", fmt.Sprintf("the tailnet was not usable within %v", j.Timeout),
-		"raise timeout, or see below what the daemon was waiting for", err)
-	if j.daemon != nil {
+		"raise timeout, or see above what was waited for", err)
+	if j.session.Login { // before that the daemon has nothing to say
 		p.Facts = j.daemon.Findings(ctx)
 	}
 	return p

@@ -25,7 +25,8 @@ func (j *joining) authKey(ctx context.Context) (secret.Text, error) {
 	if err := j.session.note(j.Identity.record(j.API)); err != nil {
 		return secret.Text{}, err
 	}
-	return retry.Do(ctx, j.again, j.mint)
+	key, err := retry.Do(ctx, j.again, j.mint)
+	return key, j.explainSilence(err)
 }
 
 func (i Identity) record(api *tsapi.Client) func(*record) {

@@ -138,8 +138,10 @@ func first(ctx context.Context, errs ...error) error {
 	return nil
 }
 
+// cause is what ended the work that err is about, if that was not its own
+// failure. At the time limit err says what was waited for.
 func cause(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
+	if errors.Is(err, context.Canceled) {
 		return context.Cause(ctx)
 	}
 	return err
