@@ -4,10 +4,13 @@ package e2e
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"testing"
 
 	"github.com/tailjoin/tailjoin/internal/isolate"
@@ -33,8 +36,15 @@ func run(m *testing.M) int {
 	if !isolated {
 		return status
 	}
+	// The tests that may run at the same time do little but wait.
+	flag.Parse()
+	if runtime.GOMAXPROCS(0) < atOnce {
+		flag.Set("test.parallel", strconv.Itoa(atOnce))
+	}
 	return m.Run()
 }
+
+const atOnce = 6
 
 func buildPrograms() error {
 	dir, err := os.MkdirTemp("", "e2e-")

@@ -19,9 +19,13 @@ func (f finished) code() string {
 	return ""
 }
 
-// text is what the process wrote, with the line breaks that a workflow command
-// has to encode.
-func (f finished) text() string { return strings.ReplaceAll(f.words, "%0A", "\n") }
+// text is what the process wrote, for people: without masks, and with the line
+// breaks that a workflow command has to encode.
+func (f finished) text() string {
+	return strings.ReplaceAll(masks.ReplaceAllString(f.words, ""), "%0A", "\n")
+}
+
+var masks = regexp.MustCompile(`(?m)^::add-mask::.*\n`)
 
 // mustFail joins, and the join must fail with a problem of this code and these
 // words in it. It must also have left nothing.
