@@ -50,6 +50,7 @@ func (in *inputs) access(fs *flag.FlagSet) {
 	fs.Var(hidden{&in.oauthSecret}, "oauth-secret", "secret of an OAuth client, instead of an ID token")
 	fs.StringVar(&in.apiURL, "api-url", "", "Tailscale's API, if not at the login server or https://api.tailscale.com")
 	fs.StringVar(&in.loginServer, "login-server", "", "control server, if not Tailscale's")
+	fs.StringVar(&in.args, "args", "", "further flags of tailscale up")
 	fs.StringVar(&in.session, "session", "", "directory that remembers what to undo; empty is one for this user")
 }
 
@@ -73,7 +74,6 @@ func (in *inputs) join(fs *flag.FlagSet) {
 	in.network, in.netfilter = "auto", "auto"
 	fs.Var(choice{&in.network, []string{"auto", "tun", "userspace"}}, "network", "auto, tun (a network interface, or fail) or userspace (proxies only)")
 	fs.Var(choice{&in.netfilter, []string{"auto", "on", "off"}}, "netfilter", "auto, on or off: packet filter rules of the host; auto has them for an exit node only")
-	fs.StringVar(&in.args, "args", "", "further flags of `tailscale up`")
 	fs.StringVar(&in.tailscaledArgs, "tailscaled-args", "", "further flags of tailscaled")
 	fs.StringVar(&in.stateDir, "statedir", "", "directory that keeps the node's key; empty keeps it in memory")
 

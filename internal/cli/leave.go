@@ -5,7 +5,9 @@ import (
 	"flag"
 	"time"
 
+	"github.com/kballard/go-shellquote"
 	"github.com/tailjoin/tailjoin/internal/join"
+	"github.com/tailjoin/tailjoin/internal/tailscaled"
 )
 
 // leaveLimit is below the 45 s that a runner leaves to a cancelled job.
@@ -20,13 +22,18 @@ func (f *front) leave(ctx context.Context, args []string) error {
 	if err := parse(fs, f.job, args); err != nil {
 		return f.help(fs, err)
 	}
+	in.loginServerOfArgs()
+	identity, err := in.identity()
+	if err != nil {
+		return err
+	}
+	deps, _ := f.deps(&in, identity) // an ID token is asked for only if it is needed
 	// A cancelled job's signals are for the work that is now being undone.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveLimit)
 	defer cancel()
-	deps, _ := f.deps(&in, join.Identity{Secret: in.oauthSecret})
-	f.mask(in.oauthSecret)
+	f.mask(identity.Secret)
 	began := time.Now()
-	left, err := join.Leave(ctx, join.LeaveRequest{Dir: f.sessionDir(&in), Secret: in.oauthSecret}, deps)
+	left, err := join.Leave(ctx, join.LeaveRequest{Dir: f.sessionDir(&in), Identity: identity}, deps)
 	switch {
 	case err != nil:
 		f.log("").Warn("not everything could be undone: " + err.Error())
@@ -36,4 +43,16 @@ func (f *front) leave(ctx context.Context, args []string) error {
 		f.log("").Info("left the tailnet", "ms", time.Since(began).Milliseconds())
 	}
 	return nil
+}
+
+// loginServerOfArgs finds the server where people who came from tailscale up
+// wrote it. What else stands there was checked, or refused, by the join.
+func (in *inputs) loginServerOfArgs() {
+	words, err := shellquote.Split(in.args)
+	if err != nil || in.loginServer != "" {
+		return
+	}
+	if up, err := tailscaled.ParseUp(words); err == nil {
+		in.loginServer = up.Prefs.ControlURL
+	}
 }

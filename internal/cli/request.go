@@ -134,21 +134,30 @@ func fillFlags(in *inputs, r *join.Request) error {
 }
 
 // fillIdentity takes exactly one way to prove who the job is.
-func fillIdentity(in *inputs, r *join.Request) error {
+func fillIdentity(in *inputs, r *join.Request) (err error) {
+	if r.Identity, err = in.identity(); err != nil {
+		return err
+	}
+	return in.checkOneWay(len(r.Tags) > 0)
+}
+
+func (in *inputs) identity() (join.Identity, error) {
 	in.keyOrSecret()
 	client, err := spec.Attributes("oauth-client-id", in.oauthClientID)
 	if err != nil {
-		return err
+		return join.Identity{}, err
 	}
-	identity := join.Identity{AuthKey: in.authKey, ClientID: client.Value, Ephemeral: client.Ephemeral, Preauthorized: client.Preauthorized}
-	if !in.oauthSecret.IsZero() {
-		if identity, err = in.bySecret(identity); err != nil {
-			return err
-		}
+	identity := join.Identity{
+		AuthKey:       in.authKey,
+		ClientID:      client.Value,
+		Audience:      cmp.Or(in.audience, "api.tailscale.com/"+client.Value),
+		Ephemeral:     client.Ephemeral,
+		Preauthorized: client.Preauthorized,
 	}
-	identity.Audience = cmp.Or(in.audience, "api.tailscale.com/"+client.Value)
-	r.Identity = identity
-	return in.checkOneWay(len(r.Tags) > 0)
+	if in.oauthSecret.IsZero() {
+		return identity, nil
+	}
+	return in.bySecret(identity)
 }
 
 // keyOrSecret: `tailscale up` takes an OAuth client's secret in the place of

@@ -8,16 +8,16 @@ import (
 	"time"
 
 	"github.com/tailjoin/tailjoin/internal/retry"
-	"github.com/tailjoin/tailjoin/internal/secret"
 	"github.com/tailjoin/tailjoin/internal/tailscaled"
 	"github.com/tailjoin/tailjoin/internal/tsapi"
 )
 
-// A LeaveRequest names the session to undo and, if that was joined by an OAuth
-// client's secret, brings the secret again: a session never holds one.
+// A LeaveRequest names the session to undo, and says again who the job is: a
+// session never holds a secret. An Identity that names no client is taken from
+// the session, which is enough for a job's own identity.
 type LeaveRequest struct {
-	Dir    string
-	Secret secret.Text
+	Dir      string
+	Identity Identity
 }
 
 // Limits of the parts of Leave. With those of Stop and of the join that may
@@ -44,15 +44,26 @@ func Leave(ctx context.Context, r LeaveRequest, d Deps) (left bool, err error) {
 	if s, err = openSession(r.Dir); err != nil || s == nil {
 		return true, err
 	}
-	return true, (&leaving{Deps: d, session: s, secret: r.Secret}).undo(ctx)
+	return true, newLeaving(s, r.Identity, d).undo(ctx)
+}
+
+// newLeaving takes the identity and the API's address from one and the same
+// place: the session is data that any step may have changed, and a secret must
+// not go where it points.
+func newLeaving(s *session, i Identity, d Deps) *leaving {
+	if i.ClientID == "" && i.Secret.IsZero() {
+		i.ClientID, i.Audience = s.ClientID, s.Audience
+		d.API = &tsapi.Client{BaseURL: s.API, UserAgent: d.API.UserAgent}
+	}
+	return &leaving{Deps: d, session: s, identity: i}
 }
 
 // A leaving is one session being undone.
 type leaving struct {
 	Deps
-	session *session
-	secret  secret.Text
-	access  tsapi.AccessToken // asked for once, and only if it is needed
+	session  *session
+	identity Identity
+	access   tsapi.AccessToken // asked for once, and only if it is needed
 }
 
 // undo goes backwards through what a join makes.
@@ -170,15 +181,15 @@ func (l *leaving) accessToken(ctx context.Context) (tsapi.AccessToken, error) {
 }
 
 func (l *leaving) newAccessToken(ctx context.Context) (tsapi.AccessToken, error) {
-	if !l.secret.IsZero() {
-		return l.API.ClientCredentials(ctx, l.session.ClientID, l.secret)
+	if !l.identity.Secret.IsZero() {
+		return l.API.ClientCredentials(ctx, l.identity.ClientID, l.identity.Secret)
 	}
-	token, err := l.IDToken(ctx, l.session.Audience)
+	token, err := l.IDToken(ctx, l.identity.Audience)
 	if err != nil {
 		return tsapi.AccessToken{}, err
 	}
 	l.Mask(token.Text)
-	return l.API.Exchange(ctx, l.session.ClientID, token.Text)
+	return l.API.Exchange(ctx, l.identity.ClientID, token.Text)
 }
 
 func (l *leaving) remove() error {
@@ -192,7 +203,7 @@ func (l *leaving) remove() error {
 // hiding the failure for: another leave will meet it again.
 func (j *joining) leave(ctx context.Context) {
 	ctx = context.WithoutCancel(ctx)
-	if err := (&leaving{Deps: j.Deps, session: j.session, secret: j.Identity.Secret}).undo(ctx); err != nil {
+	if err := (&leaving{Deps: j.Deps, session: j.session, identity: j.Identity}).undo(ctx); err != nil {
 		j.Log.Warn("undoing the join", "error", err)
 	}
 }

@@ -39,16 +39,10 @@ type Daemon struct {
 
 // Names of what lies in a session's directory.
 const (
-	linkName   = "tailscaled" // argv[0] of the daemon: how a later process knows it as ours
-	logName    = "tailscaled.log"
-	socketName = "s"
-	stateName  = "state"
-	pathName   = "path"
+	logName   = "tailscaled.log"
+	stateName = "state"
+	pathName  = "path"
 )
-
-// SocketIn is the LocalAPI's socket in a session's directory. Its name is
-// short: a Unix socket's path ends at 104 bytes on macOS, 108 on Linux.
-func SocketIn(dir string) string { return filepath.Join(dir, stateName, socketName) }
 
 // Start runs the daemon and returns when its LocalAPI answers. The process
 // has a session of its own and its output in a file: a daemon that held the
@@ -76,7 +70,7 @@ func (c Config) prepare() error {
 			return err
 		}
 	}
-	return replaceLink(c.Binary.Daemon, filepath.Join(c.Dir, linkName))
+	return alias(c.Binary.Daemon, filepath.Join(c.Dir, linkName))
 }
 
 func (c Config) daemon(p process) *Daemon {

@@ -91,19 +91,11 @@ func linkPrograms(dir string) {
 	for _, name := range needed {
 		for _, from := range systemPath {
 			if _, err := os.Stat(filepath.Join(from, name)); err == nil {
-				replaceLink(filepath.Join(from, name), filepath.Join(dir, name))
+				alias(filepath.Join(from, name), filepath.Join(dir, name))
 				break
 			}
 		}
 	}
-}
-
-// replaceLink makes link point to target, whatever it pointed to before.
-func replaceLink(target, link string) error {
-	if err := os.Remove(link); err != nil && !os.IsNotExist(err) {
-		return err
-	}
-	return os.Symlink(target, link)
 }
 
 // start runs the daemon from here.

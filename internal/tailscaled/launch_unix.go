@@ -5,9 +5,35 @@ package tailscaled
 import (
 	"context"
 	"net"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"syscall"
 )
+
+// linkName is the daemon's argv[0], in the session's directory: how a later
+// process knows it as ours.
+const linkName = "tailscaled"
+
+// SocketIn is the LocalAPI's socket in a session's directory. Its name is
+// short: a Unix socket's path ends at 104 bytes on macOS, 108 on Linux.
+func SocketIn(dir string) string { return filepath.Join(dir, stateName, "s") }
+
+// alias makes a program known by another path.
+func alias(program, path string) error {
+	if err := os.Remove(path); err != nil && !os.IsNotExist(err) {
+		return err
+	}
+	return os.Symlink(program, path)
+}
+
+// Signal sends sig. It is no error if the process ended meanwhile.
+func Signal(pid int, sig syscall.Signal) error {
+	if err := syscall.Kill(pid, sig); err != nil && err != syscall.ESRCH {
+		return err
+	}
+	return nil
+}
 
 // setOwnSession keeps the runner, which ends a step's process group and
 // whatever holds its output, from ending the daemon.

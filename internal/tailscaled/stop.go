@@ -68,18 +68,6 @@ func (s Stopping) end(ctx context.Context, pid int) error {
 	return nil
 }
 
-// Signal sends sig. It is no error if the process ended meanwhile.
-func Signal(pid int, sig os.Signal) error {
-	p, err := os.FindProcess(pid)
-	if err != nil {
-		return err
-	}
-	if err := p.Signal(sig); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		return err
-	}
-	return nil
-}
-
 // sweep removes what a daemon leaves that was killed.
 func (s Stopping) sweep(ctx context.Context) error {
 	if s.Socket == "" || Answers(s.Socket) {

@@ -1,0 +1,42 @@
+package tailscaled
+
+import (
+	"strings"
+	"unsafe"
+
+	"golang.org/x/sys/windows"
+)
+
+// processesNamed lists the processes that run a program: a session's daemon is
+// a copy of its own there, since links need a right that runners lack.
+func processesNamed(program string) []int {
+	snapshot, err := windows.CreateToolhelp32Snapshot(windows.TH32CS_SNAPPROCESS, 0)
+	if err != nil {
+		return nil
+	}
+	defer windows.CloseHandle(snapshot)
+	entry := windows.ProcessEntry32{Size: uint32(unsafe.Sizeof(windows.ProcessEntry32{}))}
+	var pids []int
+	for err = windows.Process32First(snapshot, &entry); err == nil; err = windows.Process32Next(snapshot, &entry) {
+		if pid := int(entry.ProcessID); strings.EqualFold(ProgramOf(pid), program) {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+// ProgramOf is the path of a process's program, "" if there is no such
+// process or it is somebody else's.
+func ProgramOf(pid int) string {
+	process, err := windows.OpenProcess(windows.PROCESS_QUERY_LIMITED_INFORMATION, false, uint32(pid))
+	if err != nil {
+		return ""
+	}
+	defer windows.CloseHandle(process)
+	path := make([]uint16, windows.MAX_PATH)
+	size := uint32(len(path))
+	if err := windows.QueryFullProcessImageName(process, 0, &path[0], &size); err != nil {
+		return ""
+	}
+	return windows.UTF16ToString(path[:size])
+}
