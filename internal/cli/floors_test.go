@@ -1,0 +1,96 @@
+package cli
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/tailjoin/tailjoin/"
+
+// floors are the rooms of the house, bottom first. A package imports packages
+// of lower floors only, none of its own.
+var floors = [][]string{
+	{"diag", "secret", "retry"},
+	{"ci", "idtoken", "tsapi", "tailscaled"},
+	{"spec"},
+	{"join"},
+	{"cli"},
+}
+
+// words are for everybody, so they bring nothing along.
+const words = 0
+
+func TestFloors_importsGoDownOnly(t *testing.T) {
+	for _, p := range packages(t) {
+		name, ok := strings.CutPrefix(p.ImportPath, module+"internal/")
+		floor := floorOf(name)
+		if !ok || floor < 0 {
+			continue
+		}
+		for _, imported := range p.Imports {
+			below, ours := strings.CutPrefix(imported, module+"internal/")
+			if ours && floorOf(below) >= floor {
+				t.Errorf("%s (floor %d) imports %s (floor %d)", name, floor, below, floorOf(below))
+			}
+			if floor == words && strings.Contains(imported, ".") {
+				t.Errorf("%s imports %s, and words have the standard library only", name, imported)
+			}
+		}
+	}
+}
+
+func TestFloors_whatIsShippedImportsNoTests(t *testing.T) {
+	for _, p := range packages(t) {
+		for _, imported := range p.Imports {
+			forTests := strings.HasPrefix(imported, module+"internal/localtailnet") || imported == module+"internal/isolate"
+			if floorOf(strings.TrimPrefix(p.ImportPath, module+"internal/")) >= 0 && forTests {
+				t.Errorf("%s imports %s", p.ImportPath, imported)
+			}
+		}
+	}
+}
+
+func floorOf(name string) int {
+	for floor, rooms := range floors {
+		for _, room := range rooms {
+			if room == name {
+				return floor
+			}
+		}
+	}
+	return -1
+}
+
+type listed struct {
+	ImportPath string
+	Imports    []string
+}
+
+func packages(t *testing.T) (all []listed) {
+	t.Helper()
+	cmd := exec.Command("go", "list", "-json=ImportPath,Imports", module+"...")
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for decoder := json.NewDecoder(out); ; {
+		var p listed
+		if err := decoder.Decode(&p); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, p)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
