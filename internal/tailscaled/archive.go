@@ -3,6 +3,7 @@ package tailscaled
 import (
 	"archive/tar"
 	"compress/gzip"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -26,7 +27,7 @@ var archived = []string{"tailscaled", "tailscale"}
 // untar writes the programs of a tgz into dir. It reads to the end of the
 // archive, not to the end of r. An archive with anything odd in it is refused
 // as a whole: paths that lead out, links, devices, a program too many.
-func untar(r io.Reader, dir string) error {
+func untar(ctx context.Context, r io.Reader, dir string) error {
 	unzipped, err := gzip.NewReader(r)
 	if err != nil {
 		return err
@@ -52,7 +53,7 @@ func untar(r io.Reader, dir string) error {
 			return fmt.Errorf("%s is there twice", name)
 		}
 		found = append(found, name)
-		if err := writeProgram(filepath.Join(dir, name), entries); err != nil {
+		if err := writeProgram(ctx, filepath.Join(dir, name), entries); err != nil {
 			return err
 		}
 	}
@@ -83,7 +84,7 @@ func checkFound(found []string) error {
 	return nil
 }
 
-func writeProgram(name string, r io.Reader) error {
+func writeProgram(ctx context.Context, name string, r io.Reader) error {
 	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o755)
 	if err != nil {
 		return err
@@ -92,5 +93,5 @@ func writeProgram(name string, r io.Reader) error {
 	if _, err := io.CopyBuffer(struct{ io.Writer }{f}, r, make([]byte, 1<<18)); err != nil {
 		return err
 	}
-	return f.Close()
+	return closeProgram(ctx, f)
 }

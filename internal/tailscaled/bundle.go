@@ -17,7 +17,8 @@ import (
 
 // A bundled is the tailscaled that comes with this tailjoin for one platform:
 // one file, tailscaled and tailscale in one, packed with zstd. Its sums, packed
-// and unpacked, are in the same commit.
+// and unpacked, are in the same commit. There is none for Windows, where a
+// daemon needs a driver that only Tailscale's MSI brings.
 type bundled struct {
 	dir     string
 	name    string // "tailscaled-linux-amd64"
@@ -80,16 +81,11 @@ func (in Install) bundle(ctx context.Context) (Binary, error) {
 	return binary, in.unpackBundle(ctx, b, filepath.Dir(binary.Daemon))
 }
 
-// binary is what b is once it is unpacked.
+// binary is what b is once it is unpacked: tailscale is a link to tailscaled,
+// which goes by the name it is called by.
 func (b bundled) binary(in Install) Binary {
 	dir := in.entry(b.version, "small")
-	binary := Binary{Daemon: filepath.Join(dir, in.program("tailscaled")), CLI: filepath.Join(dir, "tailscale"), Version: b.version}
-	if in.os() == "windows" {
-		// There it goes by the name tailscale.exe, which the one-file build
-		// does not take for the CLI: TS_BE_CLI must say so.
-		binary.CLI = binary.Daemon
-	}
-	return binary
+	return Binary{Daemon: filepath.Join(dir, "tailscaled"), CLI: filepath.Join(dir, "tailscale"), Version: b.version}
 }
 
 // isUnpacked says whether the cache has b, every byte as it should be.
@@ -99,8 +95,7 @@ func (in Install) isUnpacked(b bundled, binary Binary) bool {
 		return false
 	}
 	target, _ := os.Readlink(binary.CLI)
-	linked := binary.CLI == binary.Daemon || target == filepath.Base(binary.Daemon)
-	if sum == b.sums[b.name] && linked && isExecutable(binary.Daemon) {
+	if sum == b.sums[b.name] && target == "tailscaled" && isExecutable(binary.Daemon) {
 		return true
 	}
 	in.log().Warn("a cached tailscaled was changed: it is replaced", "file", binary.Daemon, "error", err)
@@ -114,16 +109,13 @@ func (in Install) unpackBundle(ctx context.Context, b bundled, dir string) error
 		return err
 	}
 	defer os.RemoveAll(scratch)
-	if err := b.unpack(ctx, filepath.Join(scratch, in.program("tailscaled"))); err != nil {
+	if err := b.unpack(ctx, filepath.Join(scratch, "tailscaled")); err != nil {
 		return err
-	}
-	if in.os() == "windows" {
-		return place(scratch, dir, in.program("tailscaled"))
 	}
 	if err := os.Symlink("tailscaled", filepath.Join(scratch, "tailscale")); err != nil {
 		return err
 	}
-	return place(scratch, dir, "tailscaled", "tailscale")
+	return moveAll(scratch, dir, "tailscaled", "tailscale")
 }
 
 // unpack writes the unpacked file to name. Each of the two files is verified
@@ -153,7 +145,7 @@ func (b bundled) unpack(ctx context.Context, name string) error {
 	if sum := hexSum(h); sum != b.sums[b.name] {
 		return b.mismatch(b.name, sum)
 	}
-	return out.Close()
+	return closeProgram(ctx, out)
 }
 
 // verify compares a file with the sum that the commit has for it.

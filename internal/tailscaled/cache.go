@@ -58,9 +58,9 @@ func (in Install) scratch() (string, error) {
 	return dir, nil
 }
 
-// place moves files from one directory of the cache to another, which is made
+// moveAll moves files from one directory of the cache to another, which is made
 // if need be.
-func place(from, to string, names ...string) error {
+func moveAll(from, to string, names ...string) error {
 	if err := os.MkdirAll(to, 0o755); err != nil {
 		return fmt.Errorf("installing tailscaled: %w", err)
 	}

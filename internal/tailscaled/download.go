@@ -155,7 +155,7 @@ func (in Install) unpackStream(ctx context.Context, s shelf, f format, got *rece
 	sha, pkg := sha256.New(), distsign.NewPackageHash()
 	stream := &failing{Reader: io.LimitReader(body, largestArchive)}
 	tee := io.TeeReader(bufio.NewReaderSize(stream, 1<<18), io.MultiWriter(kept, sha, pkg))
-	got.odd = f.unpack(tee, got.dir)
+	got.odd = f.unpack(ctx, tee, got.dir)
 	_, err = io.Copy(io.Discard, tee)
 	if stream.err != nil {
 		return stream.err
@@ -207,5 +207,5 @@ func settlePrograms(ctx context.Context, in Install, got received, version strin
 	return Binary{
 		Daemon: filepath.Join(dir, "tailscaled"),
 		CLI:    filepath.Join(dir, "tailscale"),
-	}, place(got.dir, dir, archived...)
+	}, moveAll(got.dir, dir, archived...)
 }

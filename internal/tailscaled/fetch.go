@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"mime"
@@ -34,13 +35,20 @@ func (s shelf) read(ctx context.Context, path string, limit int64) ([]byte, erro
 	})
 }
 
-// openCached opens a file of the cache.
+// openCached opens a regular file of the cache. To open a pipe that somebody
+// put there would be to wait for its writer.
 func openCached(name string) (io.ReadCloser, error) {
-	f, err := os.Open(name)
+	info, err := os.Lstat(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, missing("it is not there")
 	}
-	return f, err
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is not a regular file", name)
+	}
+	return os.Open(name)
 }
 
 // get opens what a package server has at an address.
@@ -56,8 +64,9 @@ func (in Install) get(ctx context.Context, address string) (io.ReadCloser, error
 	req.Header.Set("User-Agent", "tailjoin")
 	resp, err := in.client().Do(req)
 	if err != nil {
+		err = t.later(err)
 		t.Close()
-		return nil, t.later(err)
+		return nil, err
 	}
 	t.body = resp.Body
 	if err := checkResponse(resp); err != nil {

@@ -46,7 +46,7 @@ type Install struct {
 // A Binary is a tailscaled that was verified when Find returned it.
 type Binary struct {
 	Daemon  string // path of tailscaled
-	CLI     string // path of tailscale; the same file for the one-file build on Windows
+	CLI     string // path of tailscale; for the bundle a link to Daemon
 	Version string // "1.102.5"
 	Source  string // "host", "path", "cache", "bundle", "mirror" or "download"
 	Full    bool   // nothing was left out of the build
@@ -56,7 +56,7 @@ type Binary struct {
 type Mode int
 
 const (
-	Auto     Mode = iota // the host, the bundle; another wish is downloaded
+	Auto     Mode = iota // the host, the bundle; another wish is downloaded, and all on Windows
 	Bundled              // the bundle and nothing else
 	Download             // a package server, or what was fetched from it before
 	Never                // the host and nothing else
@@ -199,7 +199,7 @@ func (in Install) mayDownload() bool {
 	if in.Mode != Auto {
 		return in.Mode == Download
 	}
-	return in.Full || in.SHA256 != "" || !in.fits(in.bundledVersion())
+	return in.Full || in.SHA256 != "" || !in.fits(in.bundledVersion()) || formats[in.os()].only
 }
 
 // ownVersion is that of the tailscale.com module in this program, which is what

@@ -63,7 +63,8 @@ func (in Install) noSignature(s shelf, got received) error {
 	if _, gone := errors.AsType[*absent](got.unsigned); !gone {
 		return in.failed(s, got.path+".sig", got.unsigned)
 	}
-	return badSignature(s, got, got.unsigned)
+	// Not wrapped: that a part is absent must not send the search on.
+	return badSignature(s, got, errors.New(got.unsigned.Error()))
 }
 
 func oddArchive(s shelf, got received) error {

@@ -33,8 +33,9 @@ type shelf struct {
 // A format is how Tailscale packs for one operating system.
 type format struct {
 	file   string                                                                              // of a version and an architecture
+	only   bool                                                                                // nothing is bundled for it
 	archs  map[string]string                                                                   // names that are not Go's
-	unpack func(r io.Reader, dir string) error                                                 // into a scratch directory, not yet verified
+	unpack func(ctx context.Context, r io.Reader, dir string) error                            // into a scratch directory, not yet verified
 	settle func(ctx context.Context, in Install, got received, version string) (Binary, error) // to where it is run
 }
 
@@ -46,8 +47,9 @@ var formats = map[string]format{
 	},
 	"windows": {
 		file:   "tailscale-setup-%s-%s.msi",
+		only:   true,
 		archs:  map[string]string{"386": "x86"},
-		unpack: func(io.Reader, string) error { return nil }, // msiexec does it
+		unpack: func(context.Context, io.Reader, string) error { return nil }, // msiexec does it
 		settle: settleMSI,
 	},
 }
