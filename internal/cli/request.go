@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -232,7 +233,7 @@ func (f *front) fillInstall(in *inputs, r *join.Request) (err error) {
 		return err
 	}
 	r.Install = tailscaled.Install{
-		Mode: mode, Path: in.tailscalePath, Version: in.version, SHA256: in.sha256sum, Full: r.Up.Needs != "",
+		Mode: mode, Path: in.tailscalePath, Version: in.version, SHA256: in.sha256sum, Full: r.Up.Needs != "" || needsMSI(r.Network),
 		BundleDir: cmp.Or(in.bundle, filepath.Dir(f.Self)), CacheDir: f.job.CacheDir, Mirror: in.mirror,
 		SearchPath: filepath.SplitList(f.env("PATH")), HTTP: &http.Client{}, Log: f.log(in.logMode),
 	}
@@ -245,6 +246,12 @@ func (f *front) fillInstall(in *inputs, r *join.Request) (err error) {
 		}
 	}
 	return r.Install.Check()
+}
+
+// needsMSI: a network interface on Windows takes a driver that only Tailscale's
+// own installer brings.
+func needsMSI(network tailscaled.Wish) bool {
+	return runtime.GOOS == "windows" && network != tailscaled.WantUserspace
 }
 
 // passed are the variables of a job that a daemon inherits. Nothing else is:

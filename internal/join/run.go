@@ -197,6 +197,9 @@ func noInterface(reason string, err error) error {
 }
 
 func (j *joining) startWith(ctx context.Context, choice tailscaled.Choice) error {
+	if j.result.Binary.Service {
+		choice = tailscaled.Choice{Rights: tailscaled.Rights{TUN: true}}
+	}
 	config, err := j.config(choice)
 	if err != nil {
 		return err

@@ -48,6 +48,9 @@ const (
 // has a session of its own and its output in a file: a daemon that held the
 // step's output would be ended with the step.
 func Start(ctx context.Context, c Config) (*Daemon, error) {
+	if c.Binary.Service {
+		return c.service(ctx)
+	}
 	if err := c.prepare(); err != nil {
 		return nil, fmt.Errorf("preparing the daemon's directory: %w", err)
 	}
@@ -60,6 +63,12 @@ func Start(ctx context.Context, c Config) (*Daemon, error) {
 		return d, d.explain(err)
 	}
 	return d, nil
+}
+
+// service is the daemon that an MSI installed for this join: Windows runs it.
+func (c Config) service(ctx context.Context) (*Daemon, error) {
+	d := Attach(c.Dir, DefaultSocket, 0)
+	return d, d.awaitBackend(ctx)
 }
 
 // prepare lays out the directory: the link by which the daemon is known, and

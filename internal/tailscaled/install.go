@@ -50,6 +50,7 @@ type Binary struct {
 	Version string // "1.102.5"
 	Source  string // "host", "path", "cache", "bundle", "mirror" or "download"
 	Full    bool   // nothing was left out of the build
+	Service bool   // it runs already, as the Windows service that its MSI installed
 }
 
 // A Mode says where a tailscaled may come from.

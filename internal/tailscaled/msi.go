@@ -23,7 +23,7 @@ func settleMSI(ctx context.Context, in Install, got received, version string) (B
 		return Binary{}, err
 	}
 	dir := programDir()
-	b := Binary{Daemon: filepath.Join(dir, "tailscaled.exe"), CLI: filepath.Join(dir, "tailscale.exe")}
+	b := Binary{Daemon: filepath.Join(dir, "tailscaled.exe"), CLI: filepath.Join(dir, "tailscale.exe"), Service: true}
 	said, err := askVersion(ctx, b.Daemon)
 	if err != nil {
 		return Binary{}, err
