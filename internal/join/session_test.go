@@ -1,0 +1,107 @@
+package join
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/tailjoin/tailjoin/internal/diag"
+)
+
+func mustSession(t *testing.T) *session {
+	t.Helper()
+	s, err := newSession(filepath.Join(t.TempDir(), "session"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestSession_isReadBackByALaterProcess(t *testing.T) {
+	s := mustSession(t)
+	if err := s.note(func(r *record) { r.Key.Tries, r.Node, r.Links = 1, "n1", []link{{"/a", "/b"}} }); err != nil {
+		t.Fatal(err)
+	}
+	got, err := openSession(s.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(s.record, got.record); d != "" {
+		t.Error(d)
+	}
+	if len(s.Description()) > 50 || strings.Trim(s.Description(), "abcdefghijklmnopqrstuvwxyz0123456789 ") != "" {
+		t.Errorf("the API does not take the description %q", s.Description())
+	}
+}
+
+func TestSession_isThisUsersAlone(t *testing.T) {
+	s := mustSession(t)
+	for path, want := range map[string]os.FileMode{s.dir: 0o700 | os.ModeDir, filepath.Join(s.dir, fileName): 0o600} {
+		info, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info.Mode() != want {
+			t.Errorf("%s has mode %v, want %v", path, info.Mode(), want)
+		}
+	}
+}
+
+func TestSession_takesTheEmptyDirectoryOfTheHook(t *testing.T) {
+	if _, err := newSession(mkdir(t, 0o700)); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestSession_refusesADirectoryThatOthersCanRead(t *testing.T) {
+	_, err := newSession(mkdir(t, 0o755))
+	if got := diag.As(err); got.Code != "input-invalid" {
+		t.Errorf("error %v, want input-invalid", err)
+	}
+}
+
+func mkdir(t *testing.T, mode os.FileMode) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "made")
+	if err := os.Mkdir(dir, mode); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(dir, mode); err != nil { // whatever the umask
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func TestSession_refusesOneThatJoinedAlready(t *testing.T) {
+	_, err := newSession(mustSession(t).dir)
+	if got := diag.As(err); got.Code != "session-exists" {
+		t.Errorf("error %v, want session-exists", err)
+	}
+}
+
+func TestSession_notThereIsNoError(t *testing.T) {
+	if s, err := openSession(filepath.Join(t.TempDir(), "none")); s != nil || err != nil {
+		t.Errorf("session %v, error %v", s, err)
+	}
+}
+
+func TestKeyState_saysWhatMayBeLeft(t *testing.T) {
+	for _, c := range []struct {
+		name        string
+		key         keyState
+		left, known bool
+	}{
+		{"none was asked for", keyState{}, false, false},
+		{"the answer did not come", keyState{Tries: 1}, true, false},
+		{"minted", keyState{Tries: 1, ID: "k1"}, true, true},
+		{"used", keyState{Tries: 1, ID: "k1", Used: true}, false, true},
+		{"minted at the second try", keyState{Tries: 2, ID: "k2"}, true, false},
+		{"the second one used, the first one perhaps minted", keyState{Tries: 2, ID: "k2", Used: true}, true, false},
+	} {
+		if c.key.left() != c.left || c.key.known() != c.known {
+			t.Errorf("%s: left %v, known %v", c.name, c.key.left(), c.key.known())
+		}
+	}
+}
