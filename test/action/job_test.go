@@ -1,3 +1,5 @@
+//go:build linux
+
 package action
 
 import (
@@ -18,6 +20,7 @@ type job struct {
 	actions []action          // that steps use
 	env     map[string]string // of every step
 	cancel  string            // the job is cancelled when its log holds this; "" for never
+	stop    <-chan struct{}   // or when this is closed; nil for never
 }
 
 // A result is what is known of a job from outside.
@@ -39,11 +42,26 @@ func (j job) run(t *testing.T) result {
 	log := &watcher{mark: j.cancel, found: func() { cmd.Process.Signal(os.Interrupt) }}
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.WaitDelay = 10 * time.Second
-	err := cmd.Run()
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go j.interrupt(cmd.Process, ended)
+	err := cmd.Wait()
+	close(ended)
 	if failed := new(exec.ExitError); err != nil && !errors.As(err, &failed) {
 		t.Fatalf("running act: %v\n%s", err, log.text.String())
 	}
 	return result{exit: cmd.ProcessState.ExitCode(), log: log.text.String()}
+}
+
+// interrupt cancels the job when it is told to stop, if it has not ended by itself.
+func (j job) interrupt(act *os.Process, ended <-chan struct{}) {
+	select {
+	case <-j.stop:
+		act.Signal(os.Interrupt)
+	case <-ended:
+	}
 }
 
 func (j job) args(home string) []string {
@@ -87,11 +105,14 @@ func uses(id string, a action, with string) string {
 // runs is a step that runs a script of one line.
 func runs(script string) string { return "run: |\n  " + script }
 
-// shortDir is a directory whose path leaves room for sockets below it, as a runner's does.
+// shortDir is a directory whose path leaves room for sockets below it, and that others may pass through, as a runner's does.
 func shortDir(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("/tmp", "a")
 	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })

@@ -1,9 +1,10 @@
+//go:build linux
+
 // Package action tests the action as a job meets it: action.yml, the hook in post/, scripts/run.sh,
 // and all of them together under act, which runs workflows on this machine, without containers.
 package action
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -11,63 +12,74 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/tailjoin/tailjoin/internal/isolate"
 )
 
 // root is the repository's.
 const root = "../.."
 
-// inside marks the test process that runs isolated. Its value is the directory that holds the programs below.
-const inside = "TAILJOIN_TEST_PROGRAMS"
+// programs names the directory of the programs below, in the environment of the process that runs the tests.
+const programs = "TAILJOIN_TEST_PROGRAMS"
 
-// TestMain builds what the tests run while there may still be a network to fetch modules by,
+func TestMain(m *testing.M) { os.Exit(run(m)) }
+
+// run builds what the tests run while there may still be a network to fetch modules by,
 // then runs the tests where there is none but loopback: act is not to reach out.
-func TestMain(m *testing.M) {
-	if os.Getenv(inside) != "" {
-		exitOn(enter())
-		os.Exit(m.Run())
-	}
-	dir, err := os.MkdirTemp("", "tja")
-	exitOn(err)
-	exitOn(errors.Join(buildAct(dir), buildStandIns(dir)))
-	code, err := runIsolated(dir)
-	os.RemoveAll(dir)
-	exitOn(err)
-	os.Exit(code)
-}
-
-func exitOn(err error) {
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-}
-
-// program is the path of a program that TestMain built.
-func program(name string) string { return filepath.Join(os.Getenv(inside), name) }
-
-// buildAct copies act from Go's build cache, where `go tool` keeps it.
-func buildAct(dir string) error {
-	path, err := command(root, "go", "tool", "-modfile=tools/go.mod", "-n", "act")
-	if err != nil {
-		return err
-	}
-	return os.Symlink(strings.TrimSpace(path), filepath.Join(dir, "act"))
-}
-
-// buildStandIns builds the stand-in twice, as two releases would.
-func buildStandIns(dir string) error {
-	for _, version := range []string{"1", "2"} {
-		_, err := command(".", "go", "build", "-ldflags", "-X main.version="+version, "-o", filepath.Join(dir, "standin"+version), "./testdata/standin")
+func run(m *testing.M) int {
+	if os.Getenv(programs) == "" {
+		dir, err := buildPrograms()
+		defer os.RemoveAll(dir)
 		if err != nil {
-			return err
+			fmt.Fprintln(os.Stderr, "building what is tested:", err)
+			return 1
 		}
+		os.Setenv(programs, dir)
 	}
-	return nil
+	status, isolated := isolate.Main()
+	if !isolated {
+		return status
+	}
+	return m.Run()
+}
+
+// program is the path of a program that buildPrograms made.
+func program(name string) string { return filepath.Join(os.Getenv(programs), name) }
+
+// buildPrograms makes act; the stand-in for tailjoin, as of two releases; and dist/, the true release's files for this machine.
+func buildPrograms() (dir string, err error) {
+	dir, err = os.MkdirTemp("", "tja")
+	if err != nil {
+		return "", err
+	}
+	act, err := command(root, "go", "tool", "-modfile=tools/go.mod", "-n", "act") // builds it, into Go's cache
+	if err != nil {
+		return dir, err
+	}
+	platform, err := command(root, "go", "env", "GOHOSTOS", "GOHOSTARCH")
+	if err != nil {
+		return dir, err
+	}
+	return dir, errors.Join(
+		os.Symlink(strings.TrimSpace(act), filepath.Join(dir, "act")),
+		buildStandIn(dir, "1"), buildStandIn(dir, "2"),
+		buildDist(filepath.Join(dir, "dist"), strings.Join(strings.Fields(platform), "/")),
+	)
+}
+
+func buildStandIn(dir, version string) error {
+	_, err := command(".", "go", "build", "-ldflags", "-X main.version="+version, "-o", filepath.Join(dir, "standin"+version), "./testdata/standin")
+	return err
+}
+
+func buildDist(dir, platform string) error {
+	_, err := command(root, "scripts/build", "--version", "v0.0.0-test", "--only", platform, "--out", dir)
+	return err
 }
 
 // command runs a program in dir, and returns what it printed on its standard output.
 func command(dir, name string, args ...string) (string, error) {
-	cmd := exec.CommandContext(context.Background(), name, args...)
+	cmd := exec.Command(name, args...)
 	cmd.Dir = dir
 	out, err := cmd.Output()
 	if failed := new(exec.ExitError); errors.As(err, &failed) {

@@ -1,3 +1,5 @@
+//go:build linux
+
 package action
 
 import (
@@ -50,13 +52,13 @@ func TestWorkflows_pasteNothingIntoScripts(t *testing.T) {
 	}
 }
 
-var run = regexp.MustCompile(`^( *(?:- )?)run: `)
+var runKey = regexp.MustCompile(`^( *(?:- )?)run: `)
 
 // scriptLines returns the lines with run: and those below it that are further in.
 func scriptLines(text string) (lines []string) {
 	indent := -1 // of the run: that we are in, if any
 	for line := range strings.Lines(text) {
-		if m := run.FindString(line); m != "" {
+		if m := runKey.FindString(line); m != "" {
 			indent = strings.Index(line, "run: ")
 			lines = append(lines, line)
 		} else if in := len(line) - len(strings.TrimLeft(line, " ")); indent >= 0 && in > indent {
