@@ -45,6 +45,7 @@ func (c config) state() daemonState {
 		TUN:       c.Rights.TUN,
 		Sudo:      c.Rights.Sudo,
 		SocketDir: c.Socket != "" && os.IsNotExist(err),
+		HostPATH:  c.HostPATH,
 	}
 }
 

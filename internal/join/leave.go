@@ -128,9 +128,12 @@ func (l *leaving) stop(ctx context.Context) error {
 	if !state.Started {
 		return nil
 	}
-	stopping := tailscaled.Stopping{Dir: l.session.dir, TUN: state.TUN, Sudo: state.Sudo && os.Geteuid() != 0, Self: l.Self}
-	if state.TUN {
-		stopping.Socket, stopping.SocketDir = state.Socket, state.SocketDir
+	stopping := tailscaled.Stopping{
+		Dir: l.session.dir, TUN: state.TUN, HostPATH: state.HostPATH,
+		Sudo: state.Sudo && os.Geteuid() != 0, Self: l.Self,
+	}
+	if state.TUN { // never another path: this may be removed by root
+		stopping.Socket, stopping.SocketDir = tailscaled.DefaultSocket, state.SocketDir
 	}
 	return stopping.Stop(ctx)
 }

@@ -64,6 +64,7 @@ type daemonState struct {
 	TUN       bool   `json:"tun"`
 	Sudo      bool   `json:"sudo"`
 	SocketDir bool   `json:"socketDir"` // the socket's directory was not there before
+	HostPATH  bool   `json:"hostPATH,omitempty"`
 }
 
 // A link is a symbolic link that was made outside of the session.

@@ -72,7 +72,7 @@ func (c Config) tun() string {
 func (c Config) environment() []string {
 	path := filepath.Join(c.Dir, pathName)
 	if c.HostPATH {
-		path = strings.Join(systemPath, string(os.PathListSeparator))
+		path = hostPATH()
 	} else {
 		linkPrograms(path)
 	}
@@ -81,6 +81,8 @@ func (c Config) environment() []string {
 }
 
 var systemPath = []string{"/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"}
+
+func hostPATH() string { return strings.Join(systemPath, string(os.PathListSeparator)) }
 
 // needed are the programs by which a daemon changes the resolver's settings.
 var needed = []string{"resolvconf", "systemctl", "restorecon"}

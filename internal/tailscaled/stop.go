@@ -26,24 +26,34 @@ type Stopping struct {
 
 	Socket    string // to remove, if nobody answers there any more; "" is none
 	SocketDir bool   // remove its directory too: it was not there before
+	HostPATH  bool   // as in the Config
 }
 
 // ErrStillRuns means that a daemon could not be ended.
 var ErrStillRuns = errors.New("tailscaled still runs")
 
 // Stop ends every daemon that was started from the session's directory, and
-// what it left of routes and resolver settings if it had to be killed. It is
+// restores what one changed of the machine that could not do it itself. It is
 // done when the processes are gone; nothing to stop is no error.
 func (s Stopping) Stop(ctx context.Context) error {
 	if s.Sudo {
 		return runAsRoot(ctx, s.Self, "stop", s, &struct{}{})
 	}
-	for _, pid := range s.processes() {
-		if err := s.end(ctx, pid); err != nil {
+	pids := s.processes()
+	byItself := len(pids) > 0
+	for _, pid := range pids {
+		killed, err := s.end(pid)
+		if err != nil {
+			return err
+		}
+		byItself = byItself && !killed
+	}
+	if s.TUN && !byItself {
+		if err := s.restore(ctx); err != nil {
 			return err
 		}
 	}
-	return s.sweep(ctx)
+	return s.sweep()
 }
 
 // processes are those whose first argument is the session's own link, which
@@ -52,24 +62,25 @@ func (s Stopping) processes() []int {
 	return processesNamed(filepath.Join(s.Dir, linkName))
 }
 
-func (s Stopping) end(ctx context.Context, pid int) error {
+// end ends a daemon. killed means that it had no time to restore anything.
+func (s Stopping) end(pid int) (killed bool, err error) {
 	if err := Signal(pid, syscall.SIGTERM); err != nil {
-		return fmt.Errorf("stopping tailscaled (pid %d): %w", pid, err)
+		return false, fmt.Errorf("stopping tailscaled (pid %d): %w", pid, err)
 	}
 	if AwaitExit(pid, politely) {
-		return nil
+		return false, nil
 	}
 	if err := Signal(pid, syscall.SIGKILL); err != nil {
-		return fmt.Errorf("killing tailscaled (pid %d): %w", pid, err)
+		return true, fmt.Errorf("killing tailscaled (pid %d): %w", pid, err)
 	}
 	if !AwaitExit(pid, firmly) {
-		return fmt.Errorf("%w (pid %d)", ErrStillRuns, pid)
+		return true, fmt.Errorf("%w (pid %d)", ErrStillRuns, pid)
 	}
-	return nil
+	return true, nil
 }
 
-// sweep removes what a daemon leaves that was killed.
-func (s Stopping) sweep(ctx context.Context) error {
+// sweep removes the socket that a killed daemon leaves.
+func (s Stopping) sweep() error {
 	if s.Socket == "" || Answers(s.Socket) {
 		return nil
 	}
