@@ -38,9 +38,6 @@ func (t *Tailnet) mountAPI(mux *http.ServeMux) {
 	}
 	mux.Handle("POST /api/v2/oauth/token-exchange", t.faulty(OpExchange, answering(t.exchange)))
 	mux.Handle("POST /api/v2/oauth/token", t.faulty(OpOAuth, answering(t.grant)))
-	mux.Handle("/api/", answering(func(r *http.Request) (any, error) {
-		return nil, apiError{http.StatusNotFound, "404 page not found"}
-	}))
 }
 
 // guarded lets through who has a token good for the endpoint.

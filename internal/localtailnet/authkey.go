@@ -94,7 +94,7 @@ func (s *state) mint(o KeyOptions) *authKey {
 		},
 	}
 	s.keys = append(s.keys, k)
-	s.log(OpKeys, 0, "%s for %v", id, o.Tags)
+	s.log(OpKeys, http.StatusOK, "%s made for %v", id, o.Tags)
 	return k
 }
 

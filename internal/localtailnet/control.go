@@ -21,6 +21,7 @@ func (t *Tailnet) openControl() (err error) {
 
 func (t *Tailnet) control() http.Handler {
 	mux := http.NewServeMux()
+	mux.HandleFunc("/", t.unknown)
 	mux.HandleFunc("GET /.well-known/", t.serveNodeIssuer)
 	mux.Handle("GET /key", t.faulty(OpControlKey, http.HandlerFunc(t.serveKey)))
 	mux.Handle("/ts2021", t.faulty(OpConnect, http.HandlerFunc(t.serveNoise)))
@@ -66,6 +67,7 @@ func machineOf(r *http.Request) key.MachinePublic {
 
 func (t *Tailnet) insideNoise() http.Handler {
 	mux := http.NewServeMux()
+	mux.HandleFunc("/", t.unknown)
 	for _, e := range []struct {
 		path, op string
 		serve    http.HandlerFunc

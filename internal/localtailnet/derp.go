@@ -7,6 +7,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"errors"
 	"math/big"
 	"net"
 	"net/http"
@@ -14,7 +15,7 @@ import (
 	"time"
 
 	"tailscale.com/derp/derpserver"
-	"tailscale.com/net/stunserver"
+	"tailscale.com/net/stun"
 	"tailscale.com/tailcfg"
 	"tailscale.com/types/key"
 )
@@ -26,17 +27,43 @@ type derp struct {
 }
 
 func (t *Tailnet) openDERP() error {
-	stun := stunserver.New(t.ctx)
-	if err := stun.Listen(net.JoinHostPort(t.opts.Listen, "0")); err != nil {
+	stunPort, err := t.openSTUN()
+	if err != nil {
 		return err
 	}
-	t.work.Go(func() { stun.Serve() })
 	addr, err := t.openRelay()
 	if err != nil {
 		return err
 	}
-	t.derp.Map = derpMap(addr, stun.LocalAddr().(*net.UDPAddr).Port)
+	t.derp.Map = derpMap(addr, stunPort)
 	return nil
+}
+
+// openSTUN starts what tells a node its own address, and returns its port.
+// tailscale.com has a server too, but that writes to the process's log.
+func (t *Tailnet) openSTUN() (port int, err error) {
+	conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.ParseIP(t.opts.Listen)})
+	if err != nil {
+		return 0, err
+	}
+	t.closers = append(t.closers, conn.Close)
+	t.work.Go(func() { serveSTUN(conn) })
+	return conn.LocalAddr().(*net.UDPAddr).Port, nil
+}
+
+// serveSTUN answers until conn is closed.
+func serveSTUN(conn *net.UDPConn) {
+	buf := make([]byte, 1500)
+	for {
+		n, from, err := conn.ReadFromUDPAddrPort(buf)
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if id, err := stun.ParseBindingRequest(buf[:n]); err == nil {
+			unmapped := netip.AddrPortFrom(from.Addr().Unmap(), from.Port())
+			conn.WriteToUDPAddrPort(stun.Response(id, unmapped), from)
+		}
+	}
 }
 
 // openRelay starts DERP, with TLS, and returns its address.

@@ -2,15 +2,22 @@ package localtailnet
 
 import (
 	"fmt"
+	"net/http"
 	"slices"
 	"time"
+)
+
+// What events are about beside the operations that a fault can hit.
+const (
+	opNode    = "node"    // a node went, by itself or not
+	opUnknown = "unknown" // a request that nothing here answers
 )
 
 // An Event is something that a server of the tailnet did or refused.
 type Event struct {
 	Time   time.Time `json:"time"`
-	Op     string    `json:"op"`     // the operation, as SetFault names it
-	Status int       `json:"status"` // HTTP status of the answer; a refused register has 403 here, though control says it with a 200
+	Op     string    `json:"op"`     // an operation that SetFault knows, or node, or unknown
+	Status int       `json:"status"` // of the answer, 0 if there was none; 403 for a refused register, though control sends that as a 200
 	Detail string    `json:"detail"` // who, what, and why not
 }
 
@@ -29,4 +36,11 @@ func (t *Tailnet) event(op string, status int, format string, args ...any) {
 func (t *Tailnet) Events() (events []Event) {
 	t.state.read(func() { events = slices.Clone(t.state.events) })
 	return events
+}
+
+// unknown answers 404, and tells: a test that meets it has found something that
+// this tailnet lacks.
+func (t *Tailnet) unknown(w http.ResponseWriter, r *http.Request) {
+	t.event(opUnknown, http.StatusNotFound, "%s %s", r.Method, r.URL.Path)
+	writeJSON(w, http.StatusNotFound, apiError{Message: "404 page not found"})
 }

@@ -20,6 +20,7 @@ func (t *Tailnet) netmap(self *node) *tailcfg.MapResponse {
 		Domain:          t.opts.Name,
 		CollectServices: "false",
 		UserProfiles:    userProfiles(),
+		SSHPolicy:       sshPolicy(),
 		DNSConfig: &tailcfg.DNSConfig{
 			Proxied: true,
 			Domains: []string{t.opts.Domain},
@@ -40,6 +41,7 @@ func (t *Tailnet) self(n *node) *tailcfg.Node {
 	w.CapMap = tailcfg.NodeCapMap{
 		tailcfg.NodeAttrDisableUPnP:                   nil,
 		tailcfg.NodeAttrDisableCaptivePortalDetection: nil,
+		tailcfg.CapabilitySSH:                         nil, // up --ssh is refused without it
 	}
 	if n.gone {
 		w.KeyExpiry = expelled
@@ -109,4 +111,13 @@ func (t *Tailnet) packetFilter(dst *node) []tailcfg.FilterRule {
 		rules = append(rules, rule)
 	}
 	return rules
+}
+
+// sshPolicy lets everybody in as anybody, at nodes that run Tailscale's SSH.
+func sshPolicy() *tailcfg.SSHPolicy {
+	return &tailcfg.SSHPolicy{Rules: []*tailcfg.SSHRule{{
+		Principals: []*tailcfg.SSHPrincipal{{Any: true}},
+		SSHUsers:   map[string]string{"*": "=", "root": "root"},
+		Action:     &tailcfg.SSHAction{Accept: true},
+	}}}
 }

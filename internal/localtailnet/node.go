@@ -139,5 +139,5 @@ func (s *state) remove(n *node) {
 	n.gone = true
 	n.reaper.Stop()
 	s.nodes = slices.DeleteFunc(s.nodes, func(other *node) bool { return other == n })
-	s.log("remove", 0, "%s", n.Name)
+	s.log(opNode, 0, "%s is removed", n.Name)
 }

@@ -12,7 +12,7 @@ import (
 // Options shape a tailnet. The zero value is a tailnet on 127.0.0.1 that adds
 // no delay.
 type Options struct {
-	Listen  string // IP address of every listener; "" is 127.0.0.1
+	Listen  string // IPv4 address of every listener; "" is 127.0.0.1
 	Name    string // name of the tailnet in the API's paths; "" is tailjoin.example
 	Domain  string // MagicDNS suffix; "" is tail10ca1.ts.net
 	Logf    logger.Logf

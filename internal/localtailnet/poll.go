@@ -31,16 +31,13 @@ func (t *Tailnet) serveMap(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	out := &mapWriter{w: w, zstd: req.Compress == "zstd"}
-	switch {
-	case req.Stream:
+	if req.Stream {
 		t.poll(out, r, n)
-	case req.ReadOnly:
+		return
+	}
+	t.state.change(func() { n.update(&req) })
+	if !req.OmitPeers {
 		out.send(t.netmap(n))
-	default:
-		t.state.change(func() { n.update(&req) })
-		if !req.OmitPeers {
-			out.send(t.netmap(n))
-		}
 	}
 }
 

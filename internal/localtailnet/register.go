@@ -52,7 +52,7 @@ func (t *Tailnet) register(req *tailcfg.RegisterRequest, machine key.MachinePubl
 // another machine, gets the same answer: it is logged out either way.
 func (t *Tailnet) logout(n *node, now time.Time) tailcfg.RegisterResponse {
 	if n != nil {
-		t.state.log(OpRegister, http.StatusOK, "%s", n.Name)
+		t.state.log(OpRegister, http.StatusOK, "%s logs out", n.Name)
 		n.KeyExpiry = now.Add(-time.Minute)
 		if n.ephemeral {
 			t.state.remove(n)
@@ -69,14 +69,14 @@ func (t *Tailnet) enrol(n *node, req *tailcfg.RegisterRequest, machine key.Machi
 		err = t.state.permitTags(k, req.Hostinfo.RequestTags)
 	}
 	if err != nil {
-		t.state.log(OpRegister, http.StatusForbidden, "%s: %v", req.Hostinfo.Hostname, err)
+		t.state.log(OpRegister, http.StatusForbidden, "%s is refused: %v", req.Hostinfo.Hostname, err)
 		return tailcfg.RegisterResponse{Error: err.Error()}
 	}
 	if n == nil {
 		k.Uses++
 		n = t.newNode(k, req, machine, now)
 	}
-	t.state.log(OpRegister, http.StatusOK, "%s with %s", n.Name, k.ID)
+	t.state.log(OpRegister, http.StatusOK, "%s joins with %s", n.Name, k.ID)
 	return t.registered(n, now)
 }
 
@@ -123,7 +123,7 @@ func (t *Tailnet) newNode(k *authKey, req *tailcfg.RegisterRequest, machine key.
 func (t *Tailnet) reap(n *node) {
 	t.state.change(func() {
 		if n.ephemeral && n.polls == 0 && !n.gone {
-			t.state.log("reap", 0, "%s", n.Name)
+			t.state.log(opNode, 0, "%s has been gone too long", n.Name)
 			t.state.remove(n)
 		}
 	})

@@ -40,7 +40,7 @@ type Tailnet struct {
 	packages *Packages
 	nodes    func() (*Issuer, error) // of the nodes' own ID tokens, at ControlURL
 	noise    key.MachinePrivate
-	legacy   key.ControlPrivate
+	legacy   key.MachinePrivate
 
 	direct    *http.Client      // to our own listeners, without the added latency
 	shortcuts map[string]string // from an address with latency to the one without
@@ -58,7 +58,7 @@ func Start(ctx context.Context, opts Options) (*Tailnet, error) {
 		opts:   opts.withDefaults(),
 		state:  newState(),
 		noise:  key.NewMachine(),
-		legacy: key.NewControl(),
+		legacy: key.NewMachine(),
 
 		shortcuts: map[string]string{},
 	}
