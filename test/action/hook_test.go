@@ -8,7 +8,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"strings"
 	"testing"
 
@@ -22,7 +21,7 @@ func TestHook_makesAPrivateSession(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := info.Mode().Perm(); runtime.GOOS != "windows" && got != 0o700 {
+	if got := info.Mode().Perm(); got != 0o700 {
 		t.Errorf("mode of the session directory: got %o, want 700", got)
 	}
 	if filepath.Dir(session) != f.temp {
