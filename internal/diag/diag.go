@@ -2,6 +2,7 @@
 package diag
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -31,6 +32,9 @@ func (p *Problem) Error() string {
 
 func (p *Problem) Unwrap() error { return p.Err }
 
+// nothing is shown for a fact without a value: that there is none is a fact.
+const nothing = "(none)"
+
 // docs is where every code has a heading.
 const docs = "https://github.com/tailjoin/tailjoin/blob/v1/docs/errors.md#"
 
@@ -40,14 +44,14 @@ func (p *Problem) Text() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "error: %s\n", p.Summary)
 	if p.Err != nil {
-		fmt.Fprintf(&b, "cause: %v\n", p.Err)
+		fmt.Fprintf(&b, "cause: %s\n", indent(p.Err.Error(), 7))
 	}
 	width := 0
 	for _, f := range p.Facts {
 		width = max(width, len(f.Name))
 	}
 	for _, f := range p.Facts {
-		fmt.Fprintf(&b, "  %-*s  %s\n", width, f.Name, indent(f.Value, width+4))
+		fmt.Fprintf(&b, "  %-*s  %s\n", width, f.Name, indent(cmp.Or(f.Value, nothing), width+4))
 	}
 	if p.Hint != "" {
 		fmt.Fprintf(&b, "hint:  %s\n", indent(p.Hint, 7))

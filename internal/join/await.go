@@ -1,8 +1,11 @@
 package join
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"strings"
+	"time"
 
 	"github.com/tailjoin/tailjoin/internal/diag"
 )
@@ -53,4 +56,13 @@ func (j *joining) unreached(what, target string, err error) error {
 		Err:     err,
 		Hint:    "the node is on the tailnet. See that the policy lets its tags reach this target, and that the target is up",
 	}
+}
+
+func (j *joining) noExitNode(err error) error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	offered := strings.Join(j.daemon.ExitNodes(ctx), "\n")
+	return problem("no-exit-node", fmt.Sprintf("%s could not be the exit node within %v", j.Up.ExitNode, j.Timeout),
+		"name a peer that offers one; the policy must let this node's tags use it (autogroup:internet)", err,
+		diag.Fact{Name: "offered by", Value: cmp.Or(offered, "no peer that this node may see")})
 }

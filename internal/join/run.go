@@ -88,7 +88,7 @@ func (j *joining) use(ctx context.Context) error {
 	}
 	if j.Up.ExitNode != "" {
 		if err := j.daemon.UseExitNode(ctx, j.Up.ExitNode); err != nil {
-			return err
+			return j.noExitNode(err)
 		}
 	}
 	if err := j.linkCLI(); err != nil {

@@ -3,14 +3,13 @@ package tailscaled
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
-	"tailscale.com/ipn"
 	"tailscale.com/ipn/ipnstate"
 	"tailscale.com/tailcfg"
 )
@@ -19,18 +18,38 @@ import (
 // a packet that got no answer, a connection that was refused.
 const pause = 100 * time.Millisecond
 
+// until tries until it has success or ctx ends. The error is that of the last
+// try which ctx did not cut short: it says more.
+func until[T any](ctx context.Context, try func(context.Context) (T, error)) (T, error) {
+	var last error
+	for {
+		value, err := try(ctx)
+		if err == nil {
+			return value, nil
+		}
+		if last == nil || ctx.Err() == nil {
+			last = err
+		}
+		if !rest(ctx) {
+			return value, last
+		}
+	}
+}
+
+// rest waits a moment; false means the deadline is over.
+func rest(ctx context.Context) bool {
+	select {
+	case <-time.After(pause):
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
 // Ping returns when the peer has answered a packet: directly, or through a
 // relay. peer is an IP address or a name, short or full.
 func (d *Daemon) Ping(ctx context.Context, peer string) (*ipnstate.PingResult, error) {
-	for {
-		result, err := d.pingOnce(ctx, peer)
-		if err == nil {
-			return result, nil
-		}
-		if !rest(ctx) {
-			return nil, err
-		}
-	}
+	return until(ctx, func(ctx context.Context) (*ipnstate.PingResult, error) { return d.pingOnce(ctx, peer) })
 }
 
 func (d *Daemon) pingOnce(ctx context.Context, peer string) (*ipnstate.PingResult, error) {
@@ -50,16 +69,6 @@ func (d *Daemon) pingOnce(ctx context.Context, peer string) (*ipnstate.PingResul
 	return result, nil
 }
 
-// rest waits a moment; false means the deadline is over.
-func rest(ctx context.Context) bool {
-	select {
-	case <-time.After(pause):
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}
-
 var errNoPeer = errors.New("the tailnet shows this node no such peer: check its name and the tailnet policy")
 
 func (d *Daemon) resolve(ctx context.Context, peer string) (netip.Addr, error) {
@@ -76,65 +85,32 @@ func (d *Daemon) resolve(ctx context.Context, peer string) (netip.Addr, error) {
 	return p.TailscaleIPs[0], nil
 }
 
-// peer finds a peer by name, short or full.
+// peer finds a peer by address or by name, short or full.
 func (d *Daemon) peer(ctx context.Context, name string) (*ipnstate.PeerStatus, error) {
 	status, err := d.Local.Status(ctx)
 	if err != nil {
 		return nil, err
 	}
+	ip, _ := netip.ParseAddr(name)
 	name = strings.ToLower(strings.TrimSuffix(name, "."))
 	for _, p := range status.Peer {
 		full := strings.ToLower(strings.TrimSuffix(p.DNSName, "."))
 		short, _, _ := strings.Cut(full, ".")
-		if name == full || name == short {
+		if name == full || name == short || slices.Contains(p.TailscaleIPs, ip) {
 			return p, nil
 		}
 	}
 	return nil, errNoPeer
 }
 
-// UseExitNode sends this machine's traffic through a peer, by address, by
-// name, or "auto:any". The name is known as soon as the peer is.
-func (d *Daemon) UseExitNode(ctx context.Context, node string) error {
-	for {
-		prefs, err := d.exitNode(ctx, node)
-		if err == nil {
-			_, err = d.Local.EditPrefs(ctx, prefs)
-			return err
-		}
-		if !rest(ctx) {
-			return fmt.Errorf("looking for exit node %s: %w", node, err)
-		}
-	}
-}
-
-func (d *Daemon) exitNode(ctx context.Context, node string) (*ipn.MaskedPrefs, error) {
-	if expression, ok := ipn.ParseAutoExitNodeString(node); ok {
-		return &ipn.MaskedPrefs{Prefs: ipn.Prefs{AutoExitNode: expression}, AutoExitNodeSet: true}, nil
-	}
-	if ip, err := netip.ParseAddr(node); err == nil {
-		return &ipn.MaskedPrefs{Prefs: ipn.Prefs{ExitNodeIP: ip}, ExitNodeIPSet: true}, nil
-	}
-	p, err := d.peer(ctx, node)
-	if err != nil {
-		return nil, err
-	}
-	if !p.ExitNodeOption {
-		return nil, errors.New("that peer offers no exit node, or the tailnet has not approved it")
-	}
-	return &ipn.MaskedPrefs{Prefs: ipn.Prefs{ExitNodeID: p.ID}, ExitNodeIDSet: true}, nil
-}
-
 // Reach returns when a TCP connection to host:port was made: through the
 // operating system if the daemon has a network interface, as a later step
 // will do it, else through the daemon.
 func (d *Daemon) Reach(ctx context.Context, target string, throughOS bool) error {
-	for {
-		err := d.reachOnce(ctx, target, throughOS)
-		if err == nil || !rest(ctx) {
-			return err
-		}
-	}
+	_, err := until(ctx, func(ctx context.Context) (struct{}, error) {
+		return struct{}{}, d.reachOnce(ctx, target, throughOS)
+	})
+	return err
 }
 
 func (d *Daemon) reachOnce(ctx context.Context, target string, throughOS bool) error {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -40,10 +41,21 @@ const (
 	lastLines = 12
 )
 
-// LastLines are the end of the daemon's log.
+// LastLines are the end of the daemon's log, without its chatter.
 func (d *Daemon) LastLines() []string {
-	lines := d.logLines()
+	lines := slices.DeleteFunc(d.logLines(), isChatter)
 	return lines[max(0, len(lines)-lastLines):]
+}
+
+// isChatter holds for the lines of a level that --verbose is for. A build
+// without log upload writes them all the same.
+func isChatter(line string) bool {
+	for _, mark := range []string{"[v1]", "[v2]", "[v\x00JSON]", "[RATELIMIT]"} {
+		if strings.Contains(line, mark) {
+			return true
+		}
+	}
+	return false
 }
 
 func (d *Daemon) logLines() []string {
@@ -69,7 +81,7 @@ func (d *Daemon) Findings(ctx context.Context) []diag.Fact {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancel()
 	facts := []diag.Fact{{Name: "log", Value: strings.Join(d.LastLines(), "\n")}}
-	if report := d.lastLineWith("netcheck: report"); report != "" {
+	if report := d.lastNetcheck(); report != "" {
 		facts = append([]diag.Fact{{Name: "netcheck", Value: report}}, facts...)
 	}
 	if status, err := d.Local.StatusWithoutPeers(ctx); err == nil && len(status.Health) > 0 {
@@ -78,11 +90,13 @@ func (d *Daemon) Findings(ctx context.Context) []diag.Fact {
 	return facts
 }
 
-func (d *Daemon) lastLineWith(text string) string {
+// lastNetcheck is what the daemon last found of the network: whether UDP
+// passes, which relay is near.
+func (d *Daemon) lastNetcheck() string {
 	found := ""
 	for _, line := range d.logLines() {
-		if strings.Contains(line, text) {
-			found = line
+		if _, report, ok := strings.Cut(line, "netcheck: [v1] report: "); ok {
+			found = report
 		}
 	}
 	return found

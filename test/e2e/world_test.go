@@ -30,7 +30,8 @@ type world struct {
 // newWorld starts a tailnet whose credential trusts the job.
 func newWorld(t *testing.T, opts localtailnet.Options) *world {
 	t.Helper()
-	tailnet, err := localtailnet.Start(t.Context(), opts)
+	// A test's context ends before its clean-up, which needs the tailnet.
+	tailnet, err := localtailnet.Start(context.WithoutCancel(t.Context()), opts)
 	if err != nil {
 		t.Fatal(err)
 	}

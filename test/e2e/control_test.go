@@ -1,0 +1,103 @@
+package e2e
+
+import (
+	"testing"
+	"time"
+
+	"github.com/tailjoin/tailjoin/internal/localtailnet"
+)
+
+func TestJoin_controlServerThatFailsOnce_isAskedAgain(t *testing.T) {
+	for name, fault := range map[string]localtailnet.Fault{
+		localtailnet.OpControlKey: {Status: 503},
+		localtailnet.OpRegister:   {Status: 500},
+		localtailnet.OpMap:        {Status: 502},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, localtailnet.Options{})
+			fault.Times = 1
+			w.fault(name, fault)
+			w.mustJoin("--network=userspace")
+			w.mustLeave()
+			w.wantNothingLeft()
+		})
+	}
+}
+
+func TestJoin_controlServerThatNeverAnswers_endsAtTheTimeLimit(t *testing.T) {
+	for name, fault := range map[string]localtailnet.Fault{
+		localtailnet.OpControlKey: {Status: 503},
+		localtailnet.OpRegister:   {Hang: true},
+		localtailnet.OpMap:        {Hang: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, localtailnet.Options{})
+			w.fault(name, fault)
+			began := time.Now()
+			w.mustFail("timeout", []string{"within 3s", "log"}, "--network=userspace", "--timeout=3s")
+			if took := time.Since(began); took > 20*time.Second {
+				t.Errorf("it took %v", took)
+			}
+		})
+	}
+}
+
+func TestJoin_nodeThatNobodyApproved_isToldSo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, localtailnet.Options{DeviceApproval: true})
+	w.vars["TAILJOIN_OAUTH_CLIENT_ID"] = clientID + "?preauthorized=false"
+	w.mustFail("needs-approval", []string{"device-management"}, "--network=userspace")
+}
+
+func TestJoin_otherTailnetThanExpected_isLeftAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, localtailnet.Options{Name: "acme.example"})
+	w.mustFail("wrong-tailnet", []string{"acme.example", "tail10ca1.ts.net", "acme.test"},
+		"--network=userspace", "--expected-tailnet=acme.test")
+}
+
+func TestJoin_expectedTailnet_byNameOrSuffix(t *testing.T) {
+	for _, expected := range []string{"acme.example", "tail10ca1.ts.net"} {
+		t.Run(expected, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, localtailnet.Options{Name: "acme.example"})
+			w.mustJoin("--network=userspace", "--expected-tailnet="+expected)
+		})
+	}
+}
+
+func TestJoin_targetThatDoesNotAnswer_isNamedWithWhatTheDaemonKnows(t *testing.T) {
+	for arg, words := range map[string]string{
+		"--ping=my-sever":         "no such peer",
+		"--ping=100.127.255.254":  "100.127.255.254",
+		"--wait-for=my-server:81": "my-server:81",
+		"--wait-for=my-sever:80":  "my-sever:80",
+		"--wait-for=127.0.0.1:1":  "127.0.0.1:1",
+	} {
+		t.Run(arg, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, localtailnet.Options{})
+			w.mustPeer(localtailnet.PeerOptions{})
+			w.mustFail("not-reachable", []string{words, "within 2s", "netcheck", "log"}, "--network=userspace", "--timeout=2s", arg)
+		})
+	}
+}
+
+func TestJoin_exitNodeThatIsNone_isNamedWithThoseThatAre(t *testing.T) {
+	for node, words := range map[string]string{
+		"my-server":     "offers no exit node",
+		"not-there":     "no such peer",
+		"100.127.255.1": "no such peer",
+	} {
+		t.Run(node, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, localtailnet.Options{AutoApproveRoutes: true})
+			w.mustPeer(localtailnet.PeerOptions{})
+			w.mustPeer(localtailnet.PeerOptions{Hostname: "way-out", ExitNode: true})
+			w.mustFail("no-exit-node", []string{node, words, "way-out.tail10ca1.ts.net"},
+				"--network=userspace", "--timeout=2s", "--exit-node="+node)
+		})
+	}
+}
