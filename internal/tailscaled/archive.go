@@ -2,7 +2,6 @@ package tailscaled
 
 import (
 	"archive/tar"
-	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +10,8 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+
+	"github.com/klauspost/compress/gzip" // 85 KB more, a quarter less time
 )
 
 const (

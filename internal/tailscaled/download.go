@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"hash"
 	"io"
 	"io/fs"
 	"os"
@@ -84,11 +85,11 @@ func (in Install) unsupported(err error) error {
 
 // A received is an archive in a scratch directory: as it came, and unpacked.
 type received struct {
-	dir  string
-	path string // on the shelf
-	sum  string // SHA-256, if that is what it is compared with; else pkg is set
-	pkg  *distsign.PackageHash
-	odd  error // why it could not be unpacked
+	dir    string
+	path   string    // on the shelf
+	hash   hash.Hash // SHA-256 where a sum is known, else what is signed
+	length int64
+	odd    error // why it could not be unpacked
 
 	chain    signature
 	unsigned error // why there is no chain
@@ -152,9 +153,9 @@ func (in Install) unpackStream(ctx context.Context, s shelf, f format, got *rece
 		return err
 	}
 	defer kept.Close()
-	sha, pkg := sha256.New(), distsign.NewPackageHash()
+	got.hash = in.hashFor(got.path)
 	stream := &failing{Reader: io.LimitReader(body, largestArchive)}
-	tee := io.TeeReader(bufio.NewReaderSize(stream, 1<<18), io.MultiWriter(kept, sha, pkg))
+	tee := io.TeeReader(bufio.NewReaderSize(stream, 1<<18), io.MultiWriter(kept, got.hash))
 	got.odd = f.unpack(ctx, tee, got.dir)
 	_, err = io.Copy(io.Discard, tee)
 	if stream.err != nil {
@@ -163,8 +164,8 @@ func (in Install) unpackStream(ctx context.Context, s shelf, f format, got *rece
 	if disk, ok := errors.AsType[*fs.PathError](errors.Join(got.odd, err)); ok {
 		return disk
 	}
-	got.sum, got.pkg = hexSum(sha), pkg
-	return kept.Close()
+	got.length, err = kept.Seek(0, io.SeekCurrent)
+	return errors.Join(err, kept.Close())
 }
 
 // A failing remembers the error of a reader, which gzip and tar replace by
@@ -190,6 +191,14 @@ func (in Install) sumOf(archive string) string {
 	}
 	sum, _ := in.known(path.Base(archive))
 	return sum
+}
+
+// hashFor is what an archive is to be compared by.
+func (in Install) hashFor(path string) hash.Hash {
+	if in.sumOf(path) != "" {
+		return sha256.New()
+	}
+	return distsign.NewPackageHash()
 }
 
 // settlePrograms moves the programs to where they are run, once they say that

@@ -47,7 +47,7 @@ func pathOf(version string) string { return localtailnet.Release{Version: versio
 // fromMirrorOf asks for 1.98.4, which is no version that anything else has.
 func fromMirrorOf(t *testing.T, server *localtailnet.Packages, address string) Install {
 	t.Helper()
-	return Install{Version: "1.98.4", Mirror: address, RootKey: server.RootKey, Packages: nowhere(t), CacheDir: t.TempDir()}
+	return Install{goos: "linux", Version: "1.98.4", Mirror: address, RootKey: server.RootKey, Packages: nowhere(t), CacheDir: t.TempDir()}
 }
 
 // nowhere is a package server that must not be asked.
@@ -88,7 +88,7 @@ func TestFind_downloadsWhatIsNotHere(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			in := tt.in
-			in.BundleDir, in.CacheDir = bundleOf(t, "1.102.5", smallStandIn("1.102.5")), t.TempDir()
+			in.goos, in.BundleDir, in.CacheDir = "linux", bundleOf(t, "1.102.5", smallStandIn("1.102.5")), t.TempDir()
 			in.Mirror, in.RootKey, in.Packages = address, server.RootKey, nowhere(t)
 			got := mustFind(t, in)
 			if found := got.Source + " " + got.Version; found != tt.want {
@@ -118,7 +118,7 @@ func TestFind_asksNoServerByDefault(t *testing.T) {
 
 func TestFind_asksAMirrorRatherThanFailWithoutABundle(t *testing.T) {
 	server, address := packages(t, ownVersion())
-	got := mustFind(t, Install{Mirror: address, RootKey: server.RootKey, Packages: nowhere(t), CacheDir: t.TempDir()})
+	got := mustFind(t, Install{goos: "linux", Mirror: address, RootKey: server.RootKey, Packages: nowhere(t), CacheDir: t.TempDir()})
 	if got.Source != "mirror" || got.Version != ownVersion() {
 		t.Errorf("got %s %s, want mirror %s", got.Source, got.Version, ownVersion())
 	}
@@ -127,7 +127,7 @@ func TestFind_asksAMirrorRatherThanFailWithoutABundle(t *testing.T) {
 func TestFind_goesOnToTailscaleWhenTheMirrorHasNotGotIt(t *testing.T) {
 	_, mirror := packages(t)
 	_, tailscale := packages(t, "1.98.4")
-	in := Install{Version: "1.98.4", Mirror: mirror, Packages: tailscale, CacheDir: t.TempDir()}
+	in := Install{goos: "linux", Version: "1.98.4", Mirror: mirror, Packages: tailscale, CacheDir: t.TempDir()}
 	in.knownSums = map[string]string{filepath.Base(pathOf("1.98.4")): sumOfArchive(t, tailscale, pathOf("1.98.4"))}
 	if got := mustFind(t, in); got.Source != "download" {
 		t.Errorf("got source %s, want download", got.Source)
@@ -156,7 +156,7 @@ func TestFind_goesByASumThatIsKnown(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			in := tt.in
-			in.Version, in.Packages, in.CacheDir = "1.98.4", address, t.TempDir()
+			in.goos, in.Version, in.Packages, in.CacheDir = "linux", "1.98.4", address, t.TempDir()
 			if tt.code == "" {
 				mustFind(t, in)
 				return
@@ -171,7 +171,7 @@ func TestFind_goesByASumThatIsKnown(t *testing.T) {
 func TestFind_aSumOfTheUsersMeansThatArchive(t *testing.T) {
 	_, address := packages(t, "1.102.5")
 	in := Install{
-		SHA256: sumOfArchive(t, address, pathOf("1.102.5")), Packages: address, CacheDir: t.TempDir(),
+		goos: "linux", SHA256: sumOfArchive(t, address, pathOf("1.102.5")), Packages: address, CacheDir: t.TempDir(),
 		BundleDir: bundleOf(t, "1.102.5", smallStandIn("1.102.5")), SearchPath: []string{hostWith(t, standIn("1.102.5"))},
 	}
 	if got := mustFind(t, in); got.Source != "download" {
@@ -431,7 +431,7 @@ func TestFind_keepsWhatItDownloaded(t *testing.T) {
 
 func TestFind_keepsWhatHasAKnownSum(t *testing.T) {
 	server, address := packages(t, "1.98.4")
-	in := Install{Version: "1.98.4", SHA256: sumOfArchive(t, address, pathOf("1.98.4")), Packages: address, CacheDir: t.TempDir()}
+	in := Install{goos: "linux", Version: "1.98.4", SHA256: sumOfArchive(t, address, pathOf("1.98.4")), Packages: address, CacheDir: t.TempDir()}
 	mustFind(t, in)
 	if got := mustFind(t, in); got.Source != "cache" {
 		t.Errorf("got source %s, want cache", got.Source)
@@ -461,8 +461,10 @@ func TestFind_trustsNothingInTheCacheOfDownloads(t *testing.T) {
 		"a directory": {func(t *testing.T, in Install) {
 			must(t, os.Remove(kept(in, archive)), os.Mkdir(kept(in, archive), 0o755))
 		}, "mirror"},
-		"an older archive, signed":  {func(t *testing.T, in Install) { older(t, in, kept) }, "mirror"},
-		"an archive that is a pipe": {func(t *testing.T, in Install) { must(t, os.Remove(kept(in, archive)), syscall.Mkfifo(kept(in, archive), 0o644)) }, "mirror"},
+		"an older archive, signed": {func(t *testing.T, in Install) { older(t, in, kept) }, "mirror"},
+		"an archive that is a pipe": {func(t *testing.T, in Install) {
+			must(t, os.Remove(kept(in, archive)), syscall.Mkfifo(kept(in, archive), 0o644))
+		}, "mirror"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -516,7 +518,7 @@ func TestFind_macOSHasOnlyTheBundle(t *testing.T) {
 	server, address := packages(t, "1.98.4", "1.102.5")
 	dir := bundleOf(t, "1.102.5", smallStandIn("1.102.5"))
 	name := "tailscaled-darwin-arm64"
-	packed, err := os.ReadFile(filepath.Join(dir, "tailscaled-"+runtime.GOOS+"-"+runtime.GOARCH+".zst"))
+	packed, err := os.ReadFile(filepath.Join(dir, "tailscaled-linux-"+runtime.GOARCH+".zst"))
 	must(t, err)
 	write(t, filepath.Join(dir, name+".zst"), string(packed))
 	write(t, filepath.Join(dir, "SHA256SUMS"), sum(string(packed))+"  "+name+".zst\n"+sum(smallStandIn("1.102.5"))+"  "+name+"\n")

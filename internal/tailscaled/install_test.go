@@ -41,7 +41,7 @@ func write(t *testing.T, name, content string) {
 	}
 }
 
-// bundleOf makes a bundle for this machine out of content.
+// bundleOf makes a bundle for this machine, and for Linux, out of content.
 func bundleOf(t *testing.T, version, content string) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
@@ -50,10 +50,14 @@ func bundleOf(t *testing.T, version, content string) (dir string) {
 		t.Fatal(err)
 	}
 	packed := string(encoder.EncodeAll([]byte(content), nil))
-	name := "tailscaled-" + runtime.GOOS + "-" + runtime.GOARCH
-	write(t, filepath.Join(dir, name+".zst"), packed)
+	var sums string
+	for _, goos := range []string{"linux", runtime.GOOS} {
+		name := "tailscaled-" + goos + "-" + runtime.GOARCH
+		write(t, filepath.Join(dir, name+".zst"), packed)
+		sums += fmt.Sprintf("%s  %s.zst\n%s  %s\n", sum(packed), name, sum(content), name)
+	}
 	write(t, filepath.Join(dir, "tailscaled.version"), version+"\n")
-	write(t, filepath.Join(dir, "SHA256SUMS"), fmt.Sprintf("%s  %s.zst\n%s  %s\n", sum(packed), name, sum(content), name))
+	write(t, filepath.Join(dir, "SHA256SUMS"), sums)
 	return dir
 }
 

@@ -29,20 +29,20 @@ func (in Install) proveBytes(s shelf, got received) error {
 	if got.unsigned != nil {
 		return in.noSignature(s, got)
 	}
-	if err := got.chain.verify(s.roots, got.pkg); err != nil {
+	if err := got.chain.verify(s.roots, got.hash.Sum(nil), got.length); err != nil {
 		return badSignature(s, got, err)
 	}
 	return nil
 }
 
 func checkSum(s shelf, got received, want string) error {
-	if got.sum == want {
+	if hexSum(got.hash) == want {
 		return nil
 	}
 	return &diag.Problem{
 		Code:    "checksum-mismatch",
 		Summary: "the archive of tailscaled does not have the sum it should have",
-		Facts:   []diag.Fact{from(s, got.path), {Name: "sha256", Value: got.sum}, {Name: "wanted", Value: want}},
+		Facts:   append(seen(s, got), diag.Fact{Name: "wanted", Value: want}),
 		Hint:    "nothing was installed; compare sha256sum and version with the release",
 	}
 }
@@ -51,7 +51,7 @@ func badSignature(s shelf, got received, err error) error {
 	return &diag.Problem{
 		Code:    "signature-invalid",
 		Summary: "the archive of tailscaled is not signed by who should have signed it",
-		Facts:   []diag.Fact{from(s, got.path), {Name: "sha256", Value: got.sum}},
+		Facts:   seen(s, got),
 		Hint: "nothing was installed; an old version may be signed with a key that was replaced since:\n" +
 			"then give its sum with sha256sum, from a source that you trust",
 		Err: err,
@@ -71,7 +71,7 @@ func oddArchive(s shelf, got received) error {
 	return &diag.Problem{
 		Code:    "archive-odd",
 		Summary: "the archive of tailscaled does not look like one of Tailscale's",
-		Facts:   []diag.Fact{from(s, got.path), {Name: "sha256", Value: got.sum}},
+		Facts:   seen(s, got),
 		Hint:    "nothing was installed; it must hold one tailscaled and one tailscale, as regular files",
 		Err:     got.odd,
 	}
@@ -111,6 +111,15 @@ func (in Install) failed(s shelf, path string, err error) error {
 			"with install: auto and no version, nothing is downloaded",
 		Err: err,
 	}
+}
+
+// seen is the archive that was refused. Its SHA-256 is worth the time then.
+func seen(s shelf, got received) []diag.Fact {
+	facts := []diag.Fact{from(s, got.path)}
+	if sum, err := sumFile(got.asReceived()); err == nil {
+		facts = append(facts, diag.Fact{Name: "sha256", Value: sum})
+	}
+	return facts
 }
 
 func from(s shelf, path string) diag.Fact { return diag.Fact{Name: "from", Value: s.name + path} }

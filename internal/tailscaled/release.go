@@ -55,9 +55,13 @@ var formats = map[string]format{
 }
 
 // An index is what a package server answers to ?mode=json, as far as it
-// matters here. A release may be made for some systems only. Where there is
-// nothing to download the version of Linux counts: the bundle may be it.
-type index struct{ TarballsVersion, MSIsVersion string }
+// matters here: file names by architecture. A release may be made for some
+// systems only. Where there is nothing to download the version of Linux counts:
+// the bundle may be it.
+type index struct {
+	TarballsVersion, MSIsVersion string
+	Tarballs, MSIs               map[string]string
+}
 
 // format returns a Problem where Tailscale has no daemon to download.
 func (in Install) format() (format, error) {
@@ -91,26 +95,34 @@ func (in Install) server(source, address string, roots []byte) shelf {
 }
 
 func (in Install) askIndex(ctx context.Context, s shelf, track, minor string) (string, error) {
-	query := url.Values{"mode": {"json"}, "os": {in.os()}}
-	if minor != "" {
-		query.Set("v", minor)
-	}
-	body, err := s.read(ctx, "/"+track+"/?"+query.Encode(), 1<<20)
+	i, err := s.index(ctx, track, url.Values{"os": {in.os()}, "v": {minor}})
 	if err != nil {
 		return "", err
-	}
-	var i index
-	if err := json.Unmarshal(body, &i); err != nil {
-		return "", fmt.Errorf("reading the list of versions: %w", err)
 	}
 	version := i.TarballsVersion
 	if in.os() == "windows" {
 		version = i.MSIsVersion
 	}
-	if !isVersion(version) || !strings.HasPrefix(version, minor) {
+	if !isVersion(version) || minor != "" && !strings.HasPrefix(version, minor+".") {
 		return "", missing("%s lists no %s of %s", s.name, cmp.Or(minor, "version"), track)
 	}
 	return version, nil
+}
+
+// index asks a package server what it has. An empty v is the newest.
+func (s shelf) index(ctx context.Context, track string, query url.Values) (i index, err error) {
+	query.Set("mode", "json")
+	if query.Get("v") == "" {
+		query.Del("v")
+	}
+	body, err := s.read(ctx, "/"+track+"/?"+query.Encode(), 1<<20)
+	if err != nil {
+		return i, err
+	}
+	if err := json.Unmarshal(body, &i); err != nil {
+		return i, fmt.Errorf("reading the list of versions: %w", err)
+	}
+	return i, nil
 }
 
 // shelfInCache is the archives that were verified before. The next reader

@@ -30,8 +30,9 @@ var (
 	errNotByKey  = errors.New("none of the signing keys signed this archive")
 )
 
-// verify says whether the chain leads from one of roots to a package.
-func (s signature) verify(roots []byte, pkg *distsign.PackageHash) error {
+// verify says whether the chain leads from one of roots to a package with this
+// hash, that of distsign.NewPackageHash, and this length.
+func (s signature) verify(roots, hash []byte, length int64) error {
 	trusted, err := distsign.ParseRootKeyBundle(roots)
 	if err != nil {
 		return fmt.Errorf("reading root keys: %w", err)
@@ -43,7 +44,7 @@ func (s signature) verify(roots []byte, pkg *distsign.PackageHash) error {
 	if err != nil {
 		return fmt.Errorf("reading signing keys: %w", err)
 	}
-	message := binary.LittleEndian.AppendUint64(pkg.Sum(nil), uint64(pkg.Len()))
+	message := binary.LittleEndian.AppendUint64(hash, uint64(length))
 	if !distsign.VerifyAny(signing, message, s.sig) {
 		return errNotByKey
 	}
