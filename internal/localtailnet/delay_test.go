@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -16,21 +17,25 @@ import (
 
 const latency = 40 * time.Millisecond
 
-// took checks that f takes n added round trips, and not a whole one more.
-func took(t *testing.T, what string, n int, f func()) {
+// wantTrips checks that f takes n added round trips, and not a whole one more.
+// The best of three counts: a busy machine only adds.
+func wantTrips(t *testing.T, n int, f func() time.Duration) {
 	t.Helper()
+	best := min(f(), f(), f()).Round(time.Millisecond)
+	if best < time.Duration(n)*latency || best >= time.Duration(n+1)*latency {
+		t.Errorf("took %v, want %d round trips of %v", best, n, latency)
+	}
+}
+
+func duration(f func()) time.Duration {
 	start := time.Now()
 	f()
-	if got := time.Since(start).Round(time.Millisecond); got < time.Duration(n)*latency || got >= time.Duration(n+1)*latency {
-		t.Errorf("%s took %v, want %d round trips of %v", what, got, n, latency)
-	}
+	return time.Since(start)
 }
 
 func TestLatency_isPaidPerRoundTrip(t *testing.T) {
 	tn := start(t, Options{Latency: latency})
-	c := &http.Client{Transport: &http.Transport{}}
-	defer c.CloseIdleConnections()
-	get := func() {
+	get := func(c *http.Client) {
 		resp, err := c.Get(tn.ControlURL + "/key?v=1")
 		if err != nil {
 			t.Fatal(err)
@@ -38,32 +43,50 @@ func TestLatency_isPaidPerRoundTrip(t *testing.T) {
 		io.Copy(io.Discard, resp.Body)
 		resp.Body.Close()
 	}
-	took(t, "handshake and request", 2, get)
-	took(t, "request on the open connection", 1, get)
+	t.Run("handshake and request", func(t *testing.T) {
+		wantTrips(t, 2, func() time.Duration {
+			c := &http.Client{Transport: &http.Transport{}}
+			defer c.CloseIdleConnections()
+			return duration(func() { get(c) })
+		})
+	})
+	t.Run("request on an open connection", func(t *testing.T) {
+		c := &http.Client{Transport: &http.Transport{}}
+		defer c.CloseIdleConnections()
+		get(c)
+		wantTrips(t, 1, func() time.Duration { return duration(func() { get(c) }) })
+	})
 }
 
 func TestLatency_connectionOpenedEarlyHasItsHandshakeBehindIt(t *testing.T) {
 	tn := start(t, Options{Latency: latency})
-	conn, err := net.Dial("tcp", tn.ControlURL[len("http://"):])
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	<-time.After(latency) // what somebody else does meanwhile
-	took(t, "first request", 1, func() {
-		io.WriteString(conn, "GET /key?v=1 HTTP/1.1\r\nHost: x\r\n\r\n")
-		conn.Read(make([]byte, 1))
+	wantTrips(t, 1, func() time.Duration {
+		conn, err := net.Dial("tcp", strings.TrimPrefix(tn.ControlURL, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		<-time.After(latency) // what somebody else does meanwhile
+		return duration(func() {
+			io.WriteString(conn, "GET /key?v=1 HTTP/1.1\r\nHost: x\r\n\r\n")
+			conn.Read(make([]byte, 1))
+		})
 	})
 }
 
-// The exchange fetches the issuer's keys: Tailscale's round trip, not the job's.
+// Handshake, exchange, listing. That the API fetches the issuer's keys is
+// Tailscale's round trip, not the job's.
 func TestLatency_exchangeIsOneRoundTrip(t *testing.T) {
 	tn := start(t, Options{Latency: latency})
-	c := client(t, tn, nil)
-	took(t, "handshake, exchange, listing", 3, func() {
-		if _, err := c.Keys().List(t.Context(), true); err != nil {
-			t.Fatal(err)
-		}
+	wantTrips(t, 3, func() time.Duration {
+		c := client(t, tn, nil)
+		c.HTTP = &http.Client{Transport: &http.Transport{}}
+		defer c.HTTP.CloseIdleConnections()
+		return duration(func() {
+			if _, err := c.Keys().List(t.Context(), true); err != nil {
+				t.Fatal(err)
+			}
+		})
 	})
 }
 
