@@ -80,7 +80,10 @@ build() {
 	all=$root/.build/sources.$$
 	dist=$root/.build/run/$(sources "$all")
 	rm "$all"
-	[ -e "$dist/SHA256SUMS" ] || "$root/scripts/build" --only "$os/$arch" --out "$dist" >&2
+	[ -e "$dist/SHA256SUMS" ] || {
+		rm -rf "$root/.build/run" # of sources that are no more
+		"$root/scripts/build" --only "$os/$arch" --out "$dist" >&2
+	}
 }
 
 # RUNNER_OS and RUNNER_ARCH cost no process, and Git's sh says x86_64 on an arm64 Windows.
