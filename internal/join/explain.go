@@ -3,8 +3,10 @@ package join
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"net/http"
 	"regexp"
 	"strings"
 
@@ -15,7 +17,12 @@ import (
 	"github.com/tailjoin/tailjoin/internal/tsapi"
 )
 
-const credentials = "https://login.tailscale.com/admin/settings/trust-credentials"
+// Pages of Tailscale's admin console.
+const (
+	credentials = "https://login.tailscale.com/admin/settings/trust-credentials"
+	keys        = "https://login.tailscale.com/admin/settings/keys"
+	policy      = "https://login.tailscale.com/admin/acls"
+)
 
 // refusal is the API's answer, if that is what err is: one that another try
 // does not change.
@@ -26,22 +33,38 @@ func refusal(err error) (*tsapi.Error, bool) {
 
 // explainExchange says what the trust credential must hold. Tailscale does not
 // say which claim it did not like, so the reader gets all that it looks at.
-func explainExchange(err error, c idtoken.Claims, i Identity) error {
+func (j *joining) explainExchange(err error, c idtoken.Claims) error {
 	err = fmt.Errorf("exchanging ID token: %w", err)
-	if _, ok := refusal(err); !ok {
+	answer, ok := refusal(err)
+	switch {
+	case !ok:
 		return err
+	case j.elsewhere(answer):
+		return j.noExchange(err)
 	}
-	hint := "the trust credential of that client must accept exactly this issuer, subject and audience\n" +
-		"(a * in its subject stands for any text), and meet each of its claim rules: " + credentials + "\n" +
-		"RUNNER_DEBUG=1 shows all claims of this job"
+	hint := "open this client's trust credential and compare its issuer, subject and audience with these, letter\n" +
+		"by letter (a * in its subject stands for any text), then its custom claim rules: " + credentials + "\n" +
+		"Run the job again with debug logging to see every claim of its token."
 	if old := nameOnly(c.Subject); old != "" {
-		hint += "\nthis subject has the immutable form, with numbers: a rule such as\n  " + old + "\ndoes not match it"
+		hint += "\nThis subject has the immutable form, with numbers: a rule for\n  " + old + "\ndoes not match it."
 	}
 	return problem("wif-refused", "Tailscale refused this job's identity", hint, err,
 		diag.Fact{Name: "issuer", Value: c.Issuer},
 		diag.Fact{Name: "subject", Value: c.Subject},
 		diag.Fact{Name: "audience", Value: strings.Join(c.Audience, ", ")},
-		diag.Fact{Name: "client", Value: i.ClientID})
+		diag.Fact{Name: "client", Value: j.Identity.ClientID})
+}
+
+// elsewhere holds for an API of the user's own that has no such call, as a
+// control server that is not Tailscale's.
+func (j *joining) elsewhere(answer *tsapi.Error) bool {
+	return answer.Status == http.StatusNotFound && j.API.BaseURL != ""
+}
+
+func (j *joining) noExchange(err error) error {
+	return problem("no-exchange", "this server gives no access tokens as Tailscale's API does",
+		"give authkey, with a key that your control server made; or name the API of the tailnet with api-url",
+		err, diag.Fact{Name: "api", Value: j.API.BaseURL})
 }
 
 // immutable is GitHub's subject for repositories made, renamed or moved since
@@ -58,23 +81,33 @@ func nameOnly(subject string) string {
 	return immutable.ReplaceAllString(subject, "repo:$1/$2:$3")
 }
 
-// explainSilence is about a server that failed each time it was asked.
+// explainSilence is about a server that could not be spoken to, each time it
+// was tried.
 func (j *joining) explainSilence(err error) error {
-	if _, ok := errors.AsType[*retry.Later](err); !ok {
-		return err
+	api := diag.Fact{Name: "api", Value: cmp.Or(j.API.BaseURL, tsapi.DefaultURL)}
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return problem("not-trusted", "this machine does not trust the certificate of a server that the join needs",
+			"a proxy that looks into TLS needs its root certificate on this machine, or SSL_CERT_FILE to name it", err, api)
 	}
-	return problem("not-answering", "a server that the join needs keeps failing",
-		"see whether this machine reaches it, and what https://status.tailscale.com and https://www.githubstatus.com say",
-		err, diag.Fact{Name: "api", Value: cmp.Or(j.API.BaseURL, tsapi.DefaultURL)})
+	if _, ok := errors.AsType[*retry.Later](err); ok {
+		return problem("not-answering", "a server that the join needs keeps failing",
+			"see whether this machine reaches it, and what https://status.tailscale.com and https://www.githubstatus.com say",
+			err, api)
+	}
+	return err
 }
 
-func explainSecret(err error) error {
+func (j *joining) explainSecret(err error) error {
 	err = fmt.Errorf("asking for an access token: %w", err)
-	if _, ok := refusal(err); !ok {
+	answer, ok := refusal(err)
+	switch {
+	case !ok:
 		return err
+	case j.elsewhere(answer):
+		return j.noExchange(err)
 	}
 	return problem("oauth-refused", "Tailscale refused the OAuth client's secret",
-		"check oauth-secret, and that the client was not revoked: "+credentials, err)
+		"see that oauth-secret holds all of it, from tskey-client- on, and that the client is still there: "+credentials, err)
 }
 
 // explainKey tells a credential that may not make keys from one that may not
@@ -86,47 +119,84 @@ func (j *joining) explainKey(err error, access tsapi.AccessToken) error {
 	case !ok:
 		return err
 	case answer.Status == 400 && strings.Contains(answer.Message, "tag"):
-		return tagsRefused(err, j.Tags, j.Identity.ClientID)
+		return j.tagsRefused(err)
 	case answer.Status == 401 || answer.Status == 403:
 		return problem("scope-missing", "the trust credential may not create auth keys",
 			"give it the scope auth_keys (\"Auth Keys: Write\"), with the tags of this job: "+credentials, err,
-			diag.Fact{Name: "client", Value: j.Identity.ClientID},
+			j.client(),
 			diag.Fact{Name: "scopes", Value: strings.Join(access.Scopes, " ")})
 	default:
-		return problem("key-refused", "Tailscale did not create an auth key", "its answer says why", err)
+		return problem("key-refused", "Tailscale did not create an auth key",
+			"the cause is its own answer; compare it with the credential: "+credentials, err, j.client(), j.tags())
 	}
 }
 
-func tagsRefused(err error, tags []string, client string) error {
+func (j *joining) tags() diag.Fact {
+	return diag.Fact{Name: "tags", Value: strings.Join(j.Tags, ", ")}
+}
+
+func (j *joining) client() diag.Fact {
+	return diag.Fact{Name: "client", Value: cmp.Or(j.Identity.ClientID, "that of oauth-secret")}
+}
+
+func (j *joining) tagsRefused(err error) error {
 	return problem("tags-not-permitted", "the credential may not give these tags",
-		"add them to the credential, and see that the tailnet policy has them in tagOwners: "+credentials, err,
-		diag.Fact{Name: "tags", Value: strings.Join(tags, ", ")}, diag.Fact{Name: "client", Value: client})
+		"add them to the credential, and see that the tailnet policy has them in tagOwners:\n"+credentials+"\n"+policy, err,
+		j.tags(), j.client())
 }
 
 // explainLogin reads the control server's refusal. It has no code, only text.
 func (j *joining) explainLogin(err error) error {
 	refused, ok := errors.AsType[*tailscaled.LoginError](err)
-	switch {
-	case !ok:
+	if !ok {
 		return err
-	case strings.Contains(refused.Message, "requested tags"):
-		return tagsRefused(err, j.Tags, j.Identity.ClientID)
+	}
+	aboutTags := strings.Contains(refused.Message, "requested tags")
+	switch byKey := !j.Identity.AuthKey.IsZero(); {
+	case aboutTags && byKey:
+		return problem("tags-not-permitted", "the auth key may not give these tags",
+			"leave out tags, since a node has those of its key; or make a key that has them: "+keys, err, j.tags())
+	case aboutTags:
+		return j.tagsRefused(err)
+	case byKey:
+		return problem("login-refused", "the control server refused this node",
+			"the auth key may be used up, expired, revoked or of another tailnet: "+keys, err)
 	default:
 		return problem("login-refused", "the control server refused this node",
-			"if you gave authkey: it may be used up, expired or revoked", err)
+			"its key is seconds old, so the tailnet itself says no, and the cause is all it says: see its settings and its\n"+
+				"log, https://login.tailscale.com/admin/logs", err, j.tags())
 	}
 }
 
-// timedOut adds what the daemon knows, if the join ended by its time limit.
-func (j *joining) timedOut(ctx context.Context, err error) error {
-	if !errors.Is(context.Cause(ctx), errTimeout) {
+// ended explains an end that came from outside: a cancel, or the time limit.
+// What else failed then failed because of it.
+func (j *joining) ended(ctx context.Context, err error) error {
+	switch cause := context.Cause(ctx); {
+	case errors.Is(cause, context.Canceled):
+		return problem("cancelled", "the join was cancelled", "what it had begun is undone", cause)
+	case errors.Is(cause, errTimeout):
+		return j.timedOut(ctx, err)
+	default:
 		return err
 	}
+}
+
+// explainEnd is about a join that was ended: by its caller, or by its time
+// limit, which is that of within.
+func (j *joining) explainEnd(ctx, within context.Context, err error) error {
+	if ctx.Err() != nil {
+		return problem("cancelled", "the join was cancelled", "what it had begun is undone", context.Cause(ctx))
+	}
+	return j.timedOut(within, err)
+}
+
+// timedOut adds what the daemon knows.
+func (j *joining) timedOut(ctx context.Context, err error) error {
 	if _, ok := errors.AsType[*diag.Problem](err); ok {
 		return err
 	}
 	p := problem("timeout", fmt.Sprintf("the tailnet was not usable within %v", j.Timeout),
-		"raise timeout, or see above what was waited for", err)
+		"the cause is what was waited for. A higher timeout helps if it nearly worked; else see what the daemon says here", err)
 	if j.session.Login { // before that the daemon has nothing to say
 		p.Facts = j.daemon.Findings(ctx)
 	}

@@ -85,7 +85,7 @@ func (j *joining) accessToken(ctx context.Context) (tsapi.AccessToken, error) {
 	defer j.phases.measure("exchange")()
 	access, err := j.API.ClientCredentials(ctx, j.Identity.ClientID, j.Identity.Secret)
 	if err != nil {
-		return access, explainSecret(err)
+		return access, j.explainSecret(err)
 	}
 	j.Mask(access.Text)
 	return access, nil
@@ -99,7 +99,7 @@ func (j *joining) exchange(ctx context.Context) (tsapi.AccessToken, error) {
 	defer j.phases.measure("exchange")()
 	access, err := j.API.Exchange(ctx, j.Identity.ClientID, token.Text)
 	if err != nil {
-		return access, explainExchange(err, token.Claims, j.Identity)
+		return access, j.explainExchange(err, token.Claims)
 	}
 	j.Mask(access.Text)
 	return access, nil

@@ -20,12 +20,21 @@ type LeaveRequest struct {
 	Identity Identity
 }
 
-// Limits of the parts of Leave. With those of Stop and of the join that may
-// have to be ended first they stay under 45 s, the shortest time that a
-// runner leaves to a cancelled job.
-const (
-	logoutLimit = 8 * time.Second
-	apiLimit    = 8 * time.Second
+// limits of the parts of an undoing. A part takes as long only if a server
+// does not answer, or the daemon does not end.
+type limits struct {
+	settle time.Duration // for a login that is under way
+	logOut time.Duration
+	api    time.Duration // for a deletion, and for a revocation
+	stop   time.Duration // for the daemon to end by itself
+}
+
+// With the join that may have to be ended first, Leave stays under 45 s, the
+// shortest time that a runner leaves to a cancelled job. A join that was
+// cancelled has five seconds; what it does not manage is for Leave.
+var (
+	patient = limits{settle: 3 * time.Second, logOut: 6 * time.Second, api: 6 * time.Second, stop: 8 * time.Second}
+	hasty   = limits{settle: time.Second, logOut: time.Second, api: time.Second, stop: time.Second}
 )
 
 // Leave undoes a join, however that ended. It may be called again, and without
@@ -55,31 +64,33 @@ func newLeaving(s *session, i Identity, d Deps) *leaving {
 		i.ClientID, i.Audience = s.ClientID, s.Audience
 		d.API = &tsapi.Client{BaseURL: s.API, UserAgent: d.API.UserAgent}
 	}
-	return &leaving{Deps: d, session: s, identity: i}
+	return &leaving{Deps: d, session: s, identity: i, limits: patient, final: true}
 }
 
 // A leaving is one session being undone.
 type leaving struct {
 	Deps
+	limits
 	session  *session
 	identity Identity
+	final    bool              // nobody comes after this to undo what is left
 	access   tsapi.AccessToken // asked for once, and only if it is needed
 }
 
 // undo goes backwards through what a join makes.
 func (l *leaving) undo(ctx context.Context) error {
-	errs := []error{l.logOut(ctx), l.unlink(ctx)}
-	stopped := l.stop(ctx)
-	errs = append(errs, stopped, l.revoke(ctx))
-	if stopped == nil { // a daemon that still runs is for another leave to find
-		errs = append(errs, l.remove())
+	loggedOut, unlinked := l.takeOff(ctx), l.unlink(ctx)
+	stopped, revoked := l.stopDaemon(ctx), l.revoke(ctx)
+	err := errors.Join(loggedOut, unlinked, stopped, revoked)
+	if err != nil && !l.final || stopped != nil { // another Leave must find the session
+		return err
 	}
-	return errors.Join(errs...)
+	return errors.Join(err, l.remove())
 }
 
-// logOut takes the node off the tailnet, by the daemon or, if that is gone or
+// takeOff takes the node off the tailnet, by the daemon or, if that is gone or
 // does not answer, through the API.
-func (l *leaving) logOut(ctx context.Context) error {
+func (l *leaving) takeOff(ctx context.Context) error {
 	if !l.session.Login {
 		return nil
 	}
@@ -95,18 +106,24 @@ func (l *leaving) logOut(ctx context.Context) error {
 }
 
 func (l *leaving) byDaemon(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, logoutLimit)
-	defer cancel()
 	state := l.session.Daemon
 	daemon := tailscaled.Attach(l.session.dir, state.Socket, state.PID)
 	if l.session.Node == "" {
-		daemon.Settle(ctx)
+		l.settle(ctx, daemon)
 	}
+	ctx, cancel := context.WithTimeout(ctx, l.limits.logOut)
+	defer cancel()
 	return daemon.LogOut(ctx)
 }
 
+func (l *leaving) settle(ctx context.Context, daemon *tailscaled.Daemon) {
+	ctx, cancel := context.WithTimeout(ctx, l.limits.settle)
+	defer cancel()
+	daemon.Settle(ctx)
+}
+
 func (l *leaving) byAPI(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, apiLimit)
+	ctx, cancel := context.WithTimeout(ctx, l.api)
 	defer cancel()
 	access, err := l.accessToken(ctx)
 	if err != nil {
@@ -123,14 +140,14 @@ func gone(err error) error {
 	return err
 }
 
-func (l *leaving) stop(ctx context.Context) error {
+func (l *leaving) stopDaemon(ctx context.Context) error {
 	state := l.session.Daemon
 	if !state.Started {
 		return nil
 	}
 	stopping := tailscaled.Stopping{
 		Dir: l.session.dir, TUN: state.TUN, HostPATH: state.HostPATH,
-		Sudo: state.Sudo && os.Geteuid() != 0, Self: l.Self,
+		Sudo: state.Sudo && os.Geteuid() != 0, Self: l.Self, Limit: l.limits.stop,
 	}
 	if state.TUN { // never another path: this may be removed by root
 		stopping.Socket, stopping.SocketDir = tailscaled.DefaultSocket, state.SocketDir
@@ -145,7 +162,7 @@ func (l *leaving) revoke(ctx context.Context) error {
 	if !key.left() {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, apiLimit)
+	ctx, cancel := context.WithTimeout(ctx, l.api)
 	defer cancel()
 	if err := l.revokeWith(ctx, key); err != nil {
 		return fmt.Errorf("revoking an unused auth key (it expires within %v): %w", lifetime, err)
@@ -205,12 +222,15 @@ func (l *leaving) remove() error {
 // leave undoes a join that failed, from within. Its own trouble is not worth
 // hiding the failure for: another leave will meet it again.
 func (j *joining) leave(ctx context.Context) {
-	ctx = context.WithoutCancel(ctx)
-	if err := (&leaving{Deps: j.Deps, session: j.session, identity: j.Identity}).undo(ctx); err != nil {
-		j.Log.Warn("undoing the join", "error", err)
+	l := j.leaving()
+	if ctx.Err() != nil {
+		l.limits = hasty
+	}
+	if err := l.undo(context.WithoutCancel(ctx)); err != nil {
+		j.Log.Warn("not everything could be undone; `tailjoin leave` tries again", "because", err)
 	}
 }
 
-func (j *joining) stopDaemon(ctx context.Context) error {
-	return (&leaving{Deps: j.Deps, session: j.session}).stop(ctx)
+func (j *joining) leaving() *leaving {
+	return &leaving{Deps: j.Deps, limits: patient, session: j.session, identity: j.Identity}
 }

@@ -24,7 +24,7 @@ func Run(ctx context.Context, r Request, d Deps) (Result, error) {
 	defer cancel()
 	result, err := j.run(within)
 	if err != nil {
-		err = j.timedOut(within, err)
+		err = j.ended(within, err)
 		j.leave(ctx)
 		return Result{}, err
 	}
@@ -180,7 +180,7 @@ func (j *joining) startDaemon(ctx context.Context, choice tailscaled.Choice) err
 		return noInterface("tailscaled did not start with one", err)
 	}
 	j.Log.Warn("tailscaled did not start with a network interface; trying without", "cause", err)
-	if err := j.stopDaemon(ctx); err != nil {
+	if err := j.leaving().stopDaemon(ctx); err != nil {
 		return err
 	}
 	return j.startWith(ctx, tailscaled.Choose(ctx, tailscaled.WantUserspace))

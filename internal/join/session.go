@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 
@@ -85,11 +86,30 @@ func newSession(dir string) (*session, error) {
 	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, fmt.Errorf("making session directory: %w", err)
 	}
+	if err := checkSafe(filepath.Dir(dir)); err != nil {
+		return nil, err
+	}
 	if err := checkEmpty(dir); err != nil {
 		return nil, err
 	}
 	s := &session{dir: dir, record: record{ID: strings.ToLower(rand.Text()), Join: self()}}
 	return s, s.save()
+}
+
+// checkSafe refuses a place where somebody else could exchange the directory
+// under our hands. A sticky one, such as /tmp, is safe: nobody can rename there
+// what is not theirs.
+func checkSafe(parent string) error {
+	info, err := os.Stat(parent)
+	if err != nil {
+		return fmt.Errorf("making session directory: %w", err)
+	}
+	shared := info.Mode().Perm()&0o022 != 0 && info.Mode()&fs.ModeSticky == 0
+	if runtime.GOOS != "windows" && (shared || !ownedByUsOrRoot(info)) {
+		return diag.Input("other users can change the place of the session directory", "choose another by --session",
+			diag.Fact{Name: "directory", Value: parent}, diag.Fact{Name: "mode", Value: info.Mode().String()})
+	}
+	return nil
 }
 
 func checkEmpty(dir string) error {

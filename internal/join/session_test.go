@@ -62,6 +62,13 @@ func TestSession_refusesADirectoryThatOthersCanRead(t *testing.T) {
 	}
 }
 
+func TestSession_refusesAPlaceThatOthersCanChange(t *testing.T) {
+	_, err := newSession(filepath.Join(mkdir(t, 0o777), "session"))
+	if got := diag.As(err); got.Code != "input-invalid" {
+		t.Errorf("error %v, want input-invalid", err)
+	}
+}
+
 func mkdir(t *testing.T, mode os.FileMode) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "made")
