@@ -173,21 +173,12 @@ func (j *joining) explainLogin(err error) error {
 func (j *joining) ended(ctx context.Context, err error) error {
 	switch cause := context.Cause(ctx); {
 	case errors.Is(cause, context.Canceled):
-		return problem("cancelled", "the join was cancelled", "what it had begun is undone", cause)
+		return problem("cancelled", "the join was cancelled", "nothing is to be done: what it had begun is undone, now or by the post step", cause)
 	case errors.Is(cause, errTimeout):
 		return j.timedOut(ctx, err)
 	default:
 		return err
 	}
-}
-
-// explainEnd is about a join that was ended: by its caller, or by its time
-// limit, which is that of within.
-func (j *joining) explainEnd(ctx, within context.Context, err error) error {
-	if ctx.Err() != nil {
-		return problem("cancelled", "the join was cancelled", "what it had begun is undone", context.Cause(ctx))
-	}
-	return j.timedOut(within, err)
 }
 
 // timedOut adds what the daemon knows.

@@ -1,6 +1,7 @@
 package tailscaled
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,7 +14,7 @@ import (
 
 // Limits of the steps by which a daemon ends.
 const (
-	politely = 10 * time.Second // it takes its routes and resolver settings down
+	politely = 10 * time.Second // it logs out, and takes its routes and resolver settings down
 	firmly   = 5 * time.Second
 )
 
@@ -27,6 +28,8 @@ type Stopping struct {
 	Socket    string // to remove, if nobody answers there any more; "" is none
 	SocketDir bool   // remove its directory too: it was not there before
 	HostPATH  bool   // as in the Config
+
+	Limit time.Duration // for the daemon to end by itself; 0 is ten seconds
 }
 
 // ErrStillRuns means that a daemon could not be ended.
@@ -67,7 +70,7 @@ func (s Stopping) end(pid int) (killed bool, err error) {
 	if err := Signal(pid, syscall.SIGTERM); err != nil {
 		return false, fmt.Errorf("stopping tailscaled (pid %d): %w", pid, err)
 	}
-	if AwaitExit(pid, politely) {
+	if AwaitExit(pid, cmp.Or(s.Limit, politely)) {
 		return false, nil
 	}
 	if err := Signal(pid, syscall.SIGKILL); err != nil {
