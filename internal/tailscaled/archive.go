@@ -15,8 +15,9 @@ import (
 )
 
 const (
-	largestFile = 256 << 20 // a tailscaled has 30 to 45 MB
-	mostEntries = 100       // Tailscale's archives have 7
+	largestFile  = 256 << 20 // a tailscaled has 30 to 45 MB
+	largestTotal = 2 * largestFile
+	mostEntries  = 100 // Tailscale's archives have 7
 )
 
 var errTooLarge = fmt.Errorf("larger than %d MB", largestFile>>20)
@@ -33,7 +34,7 @@ func untar(ctx context.Context, r io.Reader, dir string) error {
 	if err != nil {
 		return err
 	}
-	entries := tar.NewReader(unzipped)
+	entries := tar.NewReader(io.LimitReader(unzipped, largestTotal))
 	var found []string
 	for n := 0; ; n++ {
 		header, err := entries.Next()

@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/tailjoin/tailjoin/internal/diag"
 )
 
 // The cache, in a directory that other jobs may have written to, so that
@@ -42,7 +44,7 @@ func (in Install) scratch() (string, error) {
 		return "", errors.New("unpacking tailscaled: no cache directory is set")
 	}
 	if err := os.MkdirAll(in.root(), 0o755); err != nil {
-		return "", fmt.Errorf("unpacking tailscaled: %w", err)
+		return "", in.unwritable(err)
 	}
 	const prefix = ".unpack-"
 	old, _ := filepath.Glob(filepath.Join(in.root(), prefix+"*"))
@@ -53,9 +55,19 @@ func (in Install) scratch() (string, error) {
 	}
 	dir, err := os.MkdirTemp(in.root(), prefix)
 	if err != nil {
-		return "", fmt.Errorf("unpacking tailscaled: %w", err)
+		return "", in.unwritable(err)
 	}
 	return dir, nil
+}
+
+func (in Install) unwritable(err error) error {
+	return &diag.Problem{
+		Code:    "cache-unwritable",
+		Summary: "there is no place to unpack tailscaled",
+		Facts:   []diag.Fact{{Name: "directory", Value: in.root()}},
+		Hint:    "let the job's user write there, or name a tailscaled that is installed with tailscale-path",
+		Err:     err,
+	}
 }
 
 // moveAll moves files from one directory of the cache to another, which is made

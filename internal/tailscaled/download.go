@@ -155,9 +155,9 @@ func (in Install) unpackStream(ctx context.Context, s shelf, f format, got *rece
 	defer kept.Close()
 	got.hash = in.hashFor(got.path)
 	stream := &failing{Reader: io.LimitReader(body, largestArchive)}
-	tee := io.TeeReader(bufio.NewReaderSize(stream, 1<<18), io.MultiWriter(kept, got.hash))
-	got.odd = f.unpack(ctx, tee, got.dir)
-	_, err = io.Copy(io.Discard, tee)
+	all := bufio.NewReaderSize(io.TeeReader(stream, io.MultiWriter(kept, got.hash)), 1<<18)
+	got.odd = f.unpack(ctx, all, got.dir)
+	_, err = io.Copy(io.Discard, all)
 	if stream.err != nil {
 		return stream.err
 	}
@@ -207,7 +207,7 @@ func (in Install) hashFor(path string) hash.Hash {
 func settlePrograms(ctx context.Context, in Install, got received, version string) (Binary, error) {
 	said, err := askVersion(ctx, filepath.Join(got.dir, "tailscaled"))
 	if err != nil {
-		return Binary{}, err
+		return Binary{}, notRunnable(in, err)
 	}
 	if said != version {
 		return Binary{}, wrongVersion(got, said, version)

@@ -4,6 +4,8 @@ package tailscaled
 
 import (
 	"archive/tar"
+	"bytes"
+	"compress/gzip"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -212,11 +214,14 @@ func TestFind_refusals(t *testing.T) {
 		"signing keys the root never saw": {spoil: set("/distsign.pub.sig", strings.Repeat("\x00", 64)), code: "signature-invalid"},
 		"another root":                    {change: func(in *Install) { in.RootKey = other.RootKey }, code: "signature-invalid"},
 		"Tailscale's root for the mirror": {change: func(in *Install) { in.RootKey = nil }, code: "signature-invalid"},
-		"a root that is no key":           {change: func(in *Install) { in.RootKey = []byte("x") }, code: "signature-invalid"},
 		"another archive":                 {spoil: set(path, "not the archive"), code: "signature-invalid"},
 		"another version inside": {spoil: func(t *testing.T, p *localtailnet.Packages) {
 			must(t, p.Add(release(t, "1.98.4", standIn("1.70.0"))))
 		}, code: "version-mismatch"},
+
+		"a daemon that does not run": {spoil: func(t *testing.T, p *localtailnet.Packages) {
+			must(t, p.Add(release(t, "1.98.4", "no program")))
+		}, code: "not-runnable"},
 
 		"a path that leads out":          {spoil: archive(daemon, cli, localtailnet.File("../tailscaled.service", "x")), code: "archive-odd"},
 		"an absolute path":               {spoil: archive(daemon, cli, localtailnet.File("/etc/cron.d/x", "x")), code: "archive-odd"},
@@ -234,6 +239,7 @@ func TestFind_refusals(t *testing.T) {
 		}, code: "archive-odd"},
 
 		"a version that nobody has":  {change: func(in *Install) { in.Version = "1.97.9" }, code: "version-unknown"},
+		"a track that nobody has":    {change: func(in *Install) { in.Version = "unstable" }, code: "version-unknown"},
 		"a minor that nobody has":    {change: func(in *Install) { in.Version = "1.96" }, code: "version-unknown"},
 		"another platform":           {change: func(in *Install) { in.goarch = "s390x" }, code: "version-unknown"},
 		"macOS":                      {change: func(in *Install) { in.goos = "darwin" }, code: "install-unsupported"},
@@ -277,6 +283,15 @@ func many(entries ...localtailnet.Entry) []localtailnet.Entry {
 		entries = append(entries, localtailnet.File("t/readme", ""))
 	}
 	return entries
+}
+
+// tooLarge is an archive that announces a file larger than any tailscaled.
+func tooLarge(t *testing.T) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	gz := gzip.NewWriter(&b)
+	must(t, tar.NewWriter(gz).WriteHeader(&tar.Header{Name: "t/tailscaled", Size: largestFile + 1, Typeflag: tar.TypeReg}), gz.Close())
+	return b.Bytes()
 }
 
 func emptyServer(t *testing.T) string {

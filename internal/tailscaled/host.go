@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/tailjoin/tailjoin/internal/diag"
 )
@@ -132,9 +133,10 @@ func contains(name string, part []byte) (bool, error) {
 	}
 }
 
-// lookUp returns the path of a program on the search path, or "".
+// lookUp returns the path of a program on the search path, or "". An installer
+// for Windows changes the path of later processes only.
 func (in Install) lookUp(name string) string {
-	for _, dir := range in.SearchPath {
+	for _, dir := range slices.Concat(in.SearchPath, []string{programDir()}) {
 		path := filepath.Join(dir, in.program(name))
 		if filepath.IsAbs(path) && isExecutable(path) {
 			return path

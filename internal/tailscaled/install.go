@@ -104,7 +104,8 @@ var (
 // Find returns the first tailscaled that is as wanted, in the order of Mode.
 // Its errors are Problems with the codes input-invalid, not-installed,
 // bundle-missing, version-unknown, version-mismatch, download-failed,
-// checksum-mismatch, signature-invalid, archive-odd and install-unsupported.
+// checksum-mismatch, signature-invalid, archive-odd, not-runnable,
+// cache-unwritable, install-unsupported and install-failed.
 func (in Install) Find(ctx context.Context) (Binary, error) {
 	if err := in.Check(); err != nil {
 		return Binary{}, err
@@ -155,29 +156,37 @@ func missing(format string, args ...any) error { return &absent{fmt.Sprintf(form
 
 // nowhere is the end of a search in which no source failed.
 func (in Install) nowhere(missed []diag.Fact) error {
-	facts := append([]diag.Fact{{Name: "wanted", Value: in.wishes()}}, missed...)
+	if in.mayDownload() {
+		return in.unknown(missed)
+	}
 	if in.Mode == Never {
 		return &diag.Problem{
 			Code:    "not-installed",
 			Summary: "this machine has no tailscaled that fits, and install: never allows no other",
-			Facts:   facts,
+			Facts:   in.wantedAnd(missed),
 			Hint:    "install Tailscale on the machine, name its directory with tailscale-path, or set install to auto",
-		}
-	}
-	if in.mayDownload() {
-		return &diag.Problem{
-			Code:    "version-unknown",
-			Summary: "no package server has the tailscaled that was asked for",
-			Facts:   facts,
-			Hint:    "write a version that was released, such as " + ownVersion() + "; https://pkgs.tailscale.com/stable/ lists them",
 		}
 	}
 	return &diag.Problem{
 		Code:    "bundle-missing",
 		Summary: "no tailscaled that fits comes with this tailjoin",
-		Facts:   facts,
+		Facts:   in.wantedAnd(missed),
 		Hint:    "set install to download, or leave out the wish that the bundle does not meet",
 	}
+}
+
+// unknown is that of a search in which package servers were asked.
+func (in Install) unknown(missed []diag.Fact) error {
+	return &diag.Problem{
+		Code:    "version-unknown",
+		Summary: "no package server has the tailscaled that was asked for",
+		Facts:   in.wantedAnd(missed),
+		Hint:    "write a version that was released, such as " + ownVersion() + "; https://pkgs.tailscale.com/stable/ lists them",
+	}
+}
+
+func (in Install) wantedAnd(missed []diag.Fact) []diag.Fact {
+	return append([]diag.Fact{{Name: "wanted", Value: in.wishes()}}, missed...)
 }
 
 // wishes are the demands in words, for the reader of a Problem.

@@ -150,6 +150,7 @@ func TestCheck_refusesWhatCannotBeMeant(t *testing.T) {
 		"a path and the bundle":         {Path: "/opt", Mode: Bundled},
 		"a mirror without a scheme":     {Mirror: "pkgs.example.com"},
 		"a mirror that is a file":       {Mirror: "file:///srv/pkgs"},
+		"a root key that is none":       {Mirror: "https://pkgs.example.com", RootKey: []byte("x")},
 	}
 	for name, in := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -464,6 +465,14 @@ func TestFind_saysThatThereIsNoCache(t *testing.T) {
 	if _, err := in.Find(t.Context()); err == nil || !strings.Contains(err.Error(), "no cache directory") {
 		t.Errorf("got error %v, want one about the cache directory", err)
 	}
+}
+
+func TestFind_saysThatTheCacheCannotBeWritten(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	write(t, file, "")
+	in := Install{BundleDir: bundleOf(t, "1.102.5", smallStandIn("1.102.5")), CacheDir: file}
+	_, err := in.Find(t.Context())
+	wantCode(t, err, "cache-unwritable")
 }
 
 func TestContains_acrossReads(t *testing.T) {

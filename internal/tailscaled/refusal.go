@@ -88,6 +88,16 @@ func wrongVersion(got received, said, version string) error {
 	}
 }
 
+func notRunnable(in Install, err error) error {
+	return &diag.Problem{
+		Code:    "not-runnable",
+		Summary: "the tailscaled that was downloaded does not run on this machine",
+		Facts:   []diag.Fact{{Name: "platform", Value: in.platform()}, {Name: "directory", Value: in.root()}},
+		Hint:    "see whether the file system of the directory is mounted noexec",
+		Err:     err,
+	}
+}
+
 // failed explains why nothing came from a shelf. An absent stays one: the next
 // source may have it. So does the end of ctx by a cancel, which is no failure.
 func (in Install) failed(s shelf, path string, err error) error {

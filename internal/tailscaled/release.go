@@ -1,17 +1,21 @@
 package tailscaled
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/url"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/tailjoin/tailjoin/internal/diag"
+	"tailscale.com/clientupdate/distsign"
 	"tailscale.com/util/cmpver"
 )
 
@@ -32,11 +36,14 @@ type shelf struct {
 
 // A format is how Tailscale packs for one operating system.
 type format struct {
-	file   string                                                                              // of a version and an architecture
-	only   bool                                                                                // nothing is bundled for it
-	archs  map[string]string                                                                   // names that are not Go's
-	unpack func(ctx context.Context, r io.Reader, dir string) error                            // into a scratch directory, not yet verified
-	settle func(ctx context.Context, in Install, got received, version string) (Binary, error) // to where it is run
+	file  string            // with places for a version and an architecture
+	archs map[string]string // names that are not Go's
+	only  bool              // nothing is bundled for it
+
+	// unpack fills a scratch directory, before anything is verified.
+	unpack func(ctx context.Context, r io.Reader, dir string) error
+	// settle moves what was verified to where it is run.
+	settle func(ctx context.Context, in Install, got received, version string) (Binary, error)
 }
 
 var formats = map[string]format{
@@ -128,7 +135,7 @@ func (s shelf) index(ctx context.Context, track string, query url.Values) (i ind
 // shelfInCache is the archives that were verified before. The next reader
 // verifies them again.
 func (in Install) shelfInCache() shelf {
-	s := shelf{source: "cache", name: "the cache", roots: append(append([]byte{}, tailscaleRoots...), in.RootKey...)}
+	s := shelf{source: "cache", name: "the cache", roots: slices.Concat(tailscaleRoots, in.mirrorRoots())}
 	s.open = func(_ context.Context, path string) (io.ReadCloser, error) {
 		return openCached(filepath.Join(in.packages(), filepath.FromSlash(path)))
 	}
@@ -165,16 +172,29 @@ func (in Install) resolveTrack(ctx context.Context) (Install, error) {
 	if err != nil || w.track == "" {
 		return in, err
 	}
-	s := in.tailscaleShelf()
-	if in.Mirror != "" {
-		s = in.mirrorShelf()
+	var missed []diag.Fact
+	for _, s := range in.servers() {
+		version, err := s.newest(ctx, w.track, "")
+		if err == nil {
+			in.Version = version
+			return in, nil
+		}
+		err = in.failed(s, "/"+w.track+"/?mode=json", err)
+		miss, ok := errors.AsType[*absent](err)
+		if !ok {
+			return in, err
+		}
+		missed = append(missed, diag.Fact{Name: s.source, Value: miss.why})
 	}
-	version, err := s.newest(ctx, w.track, "")
-	if err != nil {
-		return in, in.failed(s, "/"+w.track+"/?mode=json", err)
+	return in, in.unknown(missed)
+}
+
+// servers are the package servers, the user's first.
+func (in Install) servers() []shelf {
+	if in.Mirror == "" {
+		return []shelf{in.tailscaleShelf()}
 	}
-	in.Version = version
-	return in, nil
+	return []shelf{in.mirrorShelf(), in.tailscaleShelf()}
 }
 
 // versionOn is the one version that a shelf is to be asked for.
@@ -192,12 +212,15 @@ func (in Install) versionOn(ctx context.Context, s shelf) (string, error) {
 }
 
 func (in Install) mirrorShelf() shelf {
-	roots := in.RootKey
+	roots := in.mirrorRoots()
 	if len(roots) == 0 {
 		roots = tailscaleRoots
 	}
 	return in.server("mirror", in.Mirror, roots)
 }
+
+// mirrorRoots is RootKey without blank lines around it, which are no PEM.
+func (in Install) mirrorRoots() []byte { return bytes.TrimSpace(in.RootKey) }
 
 func (in Install) tailscaleShelf() shelf {
 	return in.server("download", cmp.Or(in.Packages, tailscalePackages), tailscaleRoots)
@@ -211,6 +234,9 @@ func (in Install) checkMirror() error {
 	u, err := url.Parse(in.Mirror)
 	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
 		return diag.Input("the mirror is not the address of a package server", "write it as https://host/path")
+	}
+	if _, err := distsign.ParseRootKeyBundle(in.mirrorRoots()); err != nil && len(in.RootKey) > 0 {
+		return diag.Input("the root key of the mirror is not one", "write it as PEM, a block ROOT PUBLIC KEY, as distsign makes it")
 	}
 	return nil
 }
