@@ -88,11 +88,25 @@ func actionsToken(ctx context.Context, env Env, client *http.Client, audience st
 	action := githubactions.New(githubactions.WithGetenv(githubactions.GetenvFunc(env)), githubactions.WithHTTPClient(&with))
 	token, err := action.GetIDToken(ctx, audience)
 	if refused, ok := errors.AsType[*githubactions.RequestFailedError](err); ok {
-		// Its body is not kept: nobody says what it may hold.
-		err = fmt.Errorf("the runner's token service answered %d %s", refused.StatusCode, http.StatusText(refused.StatusCode))
-		return "", retry.Status(err, refused.StatusCode, noted.header)
+		return "", actionsRefused(refused.StatusCode, noted.header)
 	}
 	return token, retry.Network(err)
+}
+
+// actionsRefused tells what may change by itself from what the reader must
+// change. The body of the answer is not kept: nobody says what it may hold.
+func actionsRefused(status int, header http.Header) error {
+	err := retry.Status(fmt.Errorf("the runner's token service answered %d %s", status, http.StatusText(status)), status, header)
+	if _, ok := errors.AsType[*retry.Later](err); ok {
+		return err
+	}
+	return &diag.Problem{
+		Code:    "id-token-refused",
+		Summary: "the runner's token service gives this job no ID token",
+		Err:     err,
+		Hint: "its token for that may have run out, as it does in a job of many hours: join earlier in the job.\n" +
+			"Else see https://www.githubstatus.com, and what a self-hosted server's administrator says of its OIDC provider",
+	}
 }
 
 // A noting transport remembers the header of the last answer: the error of

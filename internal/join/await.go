@@ -54,7 +54,7 @@ func (j *joining) unreached(what, target string, err error) error {
 		Summary: fmt.Sprintf("%s %s had no success within %v", what, target, j.Timeout),
 		Facts:   j.daemon.Findings(context.Background()),
 		Err:     err,
-		Hint:    "the node is on the tailnet. See that the policy lets its tags reach this target, and that the target is up",
+		Hint:    "the node is on the tailnet. See that the policy lets its tags reach this target: " + policy + "\nand that the target is up, and a port of that number open on it",
 	}
 }
 
@@ -63,6 +63,6 @@ func (j *joining) noExitNode(err error) error {
 	defer cancel()
 	offered := strings.Join(j.daemon.ExitNodes(ctx), "\n")
 	return problem("no-exit-node", fmt.Sprintf("%s could not be the exit node within %v", j.Up.ExitNode, j.Timeout),
-		"name a peer that offers one; the policy must let this node's tags use it (autogroup:internet)", err,
+		"name a peer that offers one; the policy must let this node's tags use it (autogroup:internet):\n"+policy, err,
 		diag.Fact{Name: "offered by", Value: cmp.Or(offered, "no peer that this node may see")})
 }

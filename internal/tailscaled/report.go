@@ -23,7 +23,7 @@ func (d *Daemon) explain(err error) error {
 		Summary: "tailscaled ended before this job was on the tailnet",
 		Facts:   []diag.Fact{{Name: "log", Value: strings.Join(d.LastLines(), "\n")}},
 		Err:     err,
-		Hint:    "its last lines say why; RUNNER_DEBUG=1 makes it say more",
+		Hint:    "its last lines say why; run again with debug logging, and it says more",
 	}
 }
 
