@@ -8,6 +8,7 @@ import (
 
 	"github.com/tailjoin/tailjoin/internal/diag"
 	"github.com/tailjoin/tailjoin/internal/idtoken"
+	"github.com/tailjoin/tailjoin/internal/retry"
 	"github.com/tailjoin/tailjoin/internal/secret"
 	"github.com/tailjoin/tailjoin/internal/tailscaled"
 )
@@ -71,13 +72,33 @@ func (j *joining) logIn(ctx context.Context, key func() (secret.Text, error), lo
 		return err
 	}
 	end := j.phases.measure("login")
-	node, err := waiting.Run(ctx, authKey)
+	node, err := j.register(ctx, waiting, authKey)
 	end()
 	if err != nil {
 		return j.explainLogin(err)
 	}
 	j.result.Node = node
 	return j.session.note(func(r *record) { r.Node, r.Key.Used = node.ID, true })
+}
+
+// register logs in. If control calls a key of ours used up, then the daemon's
+// first try used it and the answer was lost: a key is for one node, so the next
+// try needs another.
+func (j *joining) register(ctx context.Context, waiting *tailscaled.Login, key secret.Text) (tailscaled.Node, error) {
+	node, err := waiting.Run(ctx, key)
+	if refused, ok := errors.AsType[*tailscaled.LoginError](err); !ok || !refused.SaysKeyIsSpent() || !j.Identity.AuthKey.IsZero() {
+		return node, err
+	}
+	j.Log.Info("the auth key was used up by a login whose answer was lost; making another")
+	if key, err = retry.Do(ctx, j.again, j.mint); err != nil {
+		return tailscaled.Node{}, err
+	}
+	prefs := j.Up.Prefs
+	prefs.WantRunning, prefs.WantRunningSet = false, true // wanting to run anew is what begins a login
+	if waiting, err = j.daemon.Prepare(ctx, &prefs); err != nil {
+		return tailscaled.Node{}, err
+	}
+	return waiting.Run(ctx, key)
 }
 
 // use makes the tailnet usable for later steps, and proves that it is.
@@ -106,7 +127,7 @@ func (j *joining) checkTailnet() error {
 		Code:    "wrong-tailnet",
 		Summary: "this is not the tailnet that was expected",
 		Facts:   []diag.Fact{{Name: "joined", Value: node.Tailnet}, {Name: "suffix", Value: node.Suffix}, {Name: "expected", Value: j.Tailnet}},
-		Hint:    "the credential belongs to another tailnet, or expected-tailnet has a typing error",
+		Hint:    "the credential or key is another tailnet's; or write in expected-tailnet one of the two names above",
 	}
 }
 
@@ -192,7 +213,8 @@ func noInterface(reason string, err error) error {
 		Summary: "tailscaled cannot have a network interface here",
 		Facts:   []diag.Fact{{Name: "because", Value: reason}},
 		Err:     err,
-		Hint:    "run the job as root or with passwordless sudo and --device /dev/net/tun --cap-add NET_ADMIN,\nor leave out `network: tun`: processes then use the proxies that the outputs name",
+		Hint: "it takes root or passwordless sudo, /dev/net/tun (in a container: --device /dev/net/tun --cap-add NET_ADMIN),\n" +
+			"and no other tailscaled on the machine. Or leave out `network: tun`: processes then use the proxies that the\noutputs socks5-proxy and http-proxy name",
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/tailjoin/tailjoin/internal/diag"
 	"github.com/tailjoin/tailjoin/internal/secret"
@@ -15,6 +16,13 @@ import (
 type LoginError struct{ Message string }
 
 func (e *LoginError) Error() string { return e.Message }
+
+// SaysKeyIsSpent reports that control did not take the auth key. Neither control
+// nor the daemon gives a code, so the text has to do.
+func (e *LoginError) SaysKeyIsSpent() bool { return strings.HasPrefix(e.Message, "invalid key") }
+
+// rateLimited begins what the daemon says of a 429: it tries again by itself.
+const rateLimited = "node registration rate limited"
 
 // A Login is a daemon that waits for an auth key: its settings are made and
 // its events are watched, so that nothing is left to do when the key is there.
@@ -84,6 +92,9 @@ var errBrowser = errors.New("the control server asks for a login by browser: it 
 
 // judge says whether an event ends the wait, and how.
 func judge(event ipn.Notify) (done bool, err error) {
+	if event.ErrMessage != nil && strings.HasPrefix(*event.ErrMessage, rateLimited) {
+		return false, nil
+	}
 	if event.ErrMessage != nil {
 		return true, &LoginError{*event.ErrMessage}
 	}
@@ -107,7 +118,8 @@ func needsApproval() error {
 	return &diag.Problem{
 		Code:    "needs-approval",
 		Summary: "the tailnet wants an administrator to approve this node",
-		Hint:    "use a preauthorized key (the default of tailjoin), or switch device approval off:\nhttps://login.tailscale.com/admin/settings/device-management",
+		Hint: "leave out preauthorized=false, or make the auth key a pre-approved one: https://login.tailscale.com/admin/settings/keys\n" +
+			"Or switch device approval off: https://login.tailscale.com/admin/settings/device-management",
 	}
 }
 
@@ -121,16 +133,18 @@ func (d *Daemon) LogOut(ctx context.Context) error {
 }
 
 // Settle waits for a login that is under way to end, well or badly: a daemon
-// that logs out before it has a node registers one a moment later.
-func (d *Daemon) Settle(ctx context.Context) {
+// that logs out before it has a node registers one a moment later. False means
+// that it did not end before ctx did.
+func (d *Daemon) Settle(ctx context.Context) bool {
 	prefs, err := d.Local.GetPrefs(ctx)
 	if err != nil || !prefs.WantRunning {
-		return
+		return ctx.Err() == nil
 	}
 	events, err := d.Local.WatchIPNBus(ctx, ipn.NotifyInitialState|ipn.NotifyNoNetMap)
 	if err != nil {
-		return
+		return ctx.Err() == nil
 	}
 	defer events.Close()
 	(&Login{d, events}).wait()
+	return ctx.Err() == nil
 }

@@ -197,3 +197,13 @@ func decode[T any](t *testing.T, raw string) (value T) {
 	}
 	return value
 }
+
+// mustWait waits until the tailnet is as wanted.
+func (w *world) mustWait(cond func() bool) {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(w.t.Context(), 20*time.Second)
+	defer cancel()
+	if err := w.WaitFor(ctx, cond); err != nil {
+		w.t.Fatalf("waiting for the tailnet: %v", err)
+	}
+}
