@@ -108,18 +108,23 @@ func (l *leaving) takeOff(ctx context.Context) error {
 func (l *leaving) byDaemon(ctx context.Context) error {
 	state := l.session.Daemon
 	daemon := tailscaled.Attach(l.session.dir, state.Socket, state.PID)
-	if l.session.Node == "" {
-		l.settle(ctx, daemon)
-	}
+	settled := l.session.Node != "" || l.settle(ctx, daemon)
 	ctx, cancel := context.WithTimeout(ctx, l.limits.logOut)
 	defer cancel()
-	return daemon.LogOut(ctx)
+	if err := daemon.LogOut(ctx); err != nil || settled {
+		return err
+	}
+	return errUnsettled
 }
 
-func (l *leaving) settle(ctx context.Context, daemon *tailscaled.Daemon) {
+// errUnsettled: the daemon knows of no node to log out until control has
+// answered its login to the end.
+var errUnsettled = errors.New("the login was still under way; a node that came of it is ephemeral and goes by itself")
+
+func (l *leaving) settle(ctx context.Context, daemon *tailscaled.Daemon) bool {
 	ctx, cancel := context.WithTimeout(ctx, l.limits.settle)
 	defer cancel()
-	daemon.Settle(ctx)
+	return daemon.Settle(ctx)
 }
 
 func (l *leaving) byAPI(ctx context.Context) error {

@@ -25,7 +25,7 @@ func TestJoin_controlServerThatFailsOnce_isAskedAgain(t *testing.T) {
 	}
 }
 
-func TestJoin_controlServerThatNeverAnswers_endsAtTheTimeLimit(t *testing.T) {
+func TestJoin_controlServerThatNeverAnswers_endsAtTheTimeLimitAndLeavesTheRestToLeave(t *testing.T) {
 	for name, fault := range map[string]localtailnet.Fault{
 		localtailnet.OpControlKey: {Status: 503},
 		localtailnet.OpRegister:   {Hang: true},
@@ -33,14 +33,31 @@ func TestJoin_controlServerThatNeverAnswers_endsAtTheTimeLimit(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, localtailnet.Options{})
+			w := newWorld(t, localtailnet.Options{EphemeralTimeout: time.Second})
 			w.fault(name, fault)
 			began := time.Now()
-			w.mustFail("timeout", []string{"within 3s", "log"}, "--network=userspace", "--timeout=3s")
-			if took := time.Since(began); took > 20*time.Second {
-				t.Errorf("it took %v", took)
+			got := w.run("join", "--network=userspace", "--timeout=2s")
+			took := time.Since(began)
+
+			if got.status != 1 || got.code() != "timeout" || took > 15*time.Second {
+				t.Errorf("join ended after %v with %d and %q, want 1 and timeout", took, got.status, got.code())
 			}
+			wantWords(t, got, "within 2s", "log  ", "tailjoin leave")
+			w.fault(name, localtailnet.Fault{})
+			w.run("leave")
+			w.awaitNoNode() // control takes a node back that it never heard of again
+			w.wantNothingLeft()
 		})
+	}
+}
+
+// awaitNoNode returns when the job's nodes are gone.
+func (w *world) awaitNoNode() {
+	w.t.Helper()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(5 * time.Second); len(w.jobNodes()) > 0 && time.Now().Before(deadline); {
+		<-tick.C
 	}
 }
 

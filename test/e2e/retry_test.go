@@ -63,6 +63,9 @@ func withStatus(events []localtailnet.Event, status int) (some []localtailnet.Ev
 	return some
 }
 
+// methods are those of the requests that a join itself makes.
+var methods = map[string]string{localtailnet.OpIDToken: "GET", localtailnet.OpExchange: "POST", localtailnet.OpKeys: "POST"}
+
 func TestJoin_serverThatKeepsFailing_isNamed(t *testing.T) {
 	for op, words := range map[string]string{
 		localtailnet.OpIDToken:  "asking for an ID token",
@@ -72,7 +75,7 @@ func TestJoin_serverThatKeepsFailing_isNamed(t *testing.T) {
 		t.Run(op, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, localtailnet.Options{})
-			w.fault(op, localtailnet.Fault{Status: 503})
+			w.fault(op, localtailnet.Fault{Status: 503, Method: methods[op]})
 			began := time.Now()
 			w.mustFail("not-answering", []string{words, "503"}, "--network=userspace")
 
