@@ -35,7 +35,11 @@ func (d duration) String() string {
 	if d.Duration == nil {
 		return ""
 	}
-	return strings.TrimSuffix(d.Duration.String(), "0s")
+	text := d.Duration.String()
+	if strings.HasSuffix(text, "m0s") {
+		return strings.TrimSuffix(text, "0s")
+	}
+	return text
 }
 
 // A boolean takes true and false and nothing else.

@@ -48,7 +48,7 @@ func Detect(env Env) (Source, error) {
 	}
 	return Source{}, &diag.Problem{
 		Code:    "no-id-token",
-		Summary: "this is no CI job that tailjoin knows an ID token of",
+		Summary: "tailjoin knows no source of ID tokens here",
 		Hint:    "run it in a GitHub Actions job, or give authkey or oauth-secret",
 	}
 }

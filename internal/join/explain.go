@@ -42,11 +42,11 @@ func (j *joining) explainExchange(err error, c idtoken.Claims) error {
 	case j.elsewhere(answer):
 		return j.noExchange(err)
 	}
-	hint := "open this client's trust credential and compare its issuer, subject and audience with these, letter\n" +
-		"by letter (a * in its subject stands for any text), then its custom claim rules: " + credentials + "\n" +
-		"Run the job again with debug logging to see every claim of its token."
+	hint := "open the trust credential of this client: " + credentials + "\n" +
+		"Its issuer, subject and audience must be these, letter by letter (a * in its subject stands for any text).\n" +
+		"If they are, one of its custom claim rules does not hold: run the job again with debug logging to see every claim."
 	if old := nameOnly(c.Subject); old != "" {
-		hint += "\nThis subject has the immutable form, with numbers: a rule for\n  " + old + "\ndoes not match it."
+		hint += "\nThis subject has the immutable form, with numbers. A credential for the old form does not match it:\n  " + old + "\nWrite the subject above instead."
 	}
 	return problem("wif-refused", "Tailscale refused this job's identity", hint, err,
 		diag.Fact{Name: "issuer", Value: c.Issuer},
@@ -87,7 +87,7 @@ func (j *joining) explainSilence(err error) error {
 	api := diag.Fact{Name: "api", Value: cmp.Or(j.API.BaseURL, tsapi.DefaultURL)}
 	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
 		return problem("not-trusted", "this machine does not trust the certificate of a server that the join needs",
-			"a proxy that looks into TLS needs its root certificate on this machine, or SSL_CERT_FILE to name it", err, api)
+			"if a proxy looks into TLS here, add its root certificate to this machine, or name it in the variable SSL_CERT_FILE", err, api)
 	}
 	if _, ok := errors.AsType[*retry.Later](err); ok {
 		return problem("not-answering", "a server that the join needs keeps failing",
@@ -163,8 +163,8 @@ func (j *joining) explainLogin(err error) error {
 			"the auth key may be used up, expired, revoked or of another tailnet: "+keys, err)
 	default:
 		return problem("login-refused", "the control server refused this node",
-			"its key is seconds old, so the tailnet itself says no, and the cause is all it says: see its settings and its\n"+
-				"log, https://login.tailscale.com/admin/logs", err, j.tags())
+			"its key was made seconds ago, so it is the tailnet that says no. The cause is all it says; its log may say more:\n"+
+				"https://login.tailscale.com/admin/logs", err, j.tags())
 	}
 }
 
@@ -187,7 +187,8 @@ func (j *joining) timedOut(ctx context.Context, err error) error {
 		return err
 	}
 	p := problem("timeout", fmt.Sprintf("the tailnet was not usable within %v", j.Timeout),
-		"the cause is what was waited for. A higher timeout helps if it nearly worked; else see what the daemon says here", err)
+		"the cause is what was waited for. If it was only slow, raise timeout. If it cannot work, the facts say why, or see\n"+
+			"that this machine reaches the login server", err)
 	if j.session.Login { // before that the daemon has nothing to say
 		p.Facts = j.daemon.Findings(ctx)
 	}

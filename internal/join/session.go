@@ -126,14 +126,15 @@ func checkEmpty(dir string) error {
 		return fmt.Errorf("making session directory: %w", err)
 	}
 	if len(entries) > 0 {
-		return &diag.Problem{
-			Code:    "session-exists",
-			Summary: "this session has joined already, or was not cleaned up",
-			Facts:   []diag.Fact{{Name: "session", Value: dir}},
-			Hint:    "run `tailjoin leave` first; for a second tailnet give --session another directory",
-		}
+		return sessionExists(dir)
 	}
 	return nil
+}
+
+func sessionExists(dir string) error {
+	return problem("session-exists", "this session has joined already, or was not cleaned up",
+		"run `tailjoin leave` first; for a second tailnet give --session another directory",
+		nil, diag.Fact{Name: "session", Value: dir})
 }
 
 // openSession reads what an earlier process wrote. No session is no error:

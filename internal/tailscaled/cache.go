@@ -65,7 +65,7 @@ func (in Install) unwritable(err error) error {
 		Code:    "cache-unwritable",
 		Summary: "there is no place to unpack tailscaled",
 		Facts:   []diag.Fact{{Name: "directory", Value: in.root()}},
-		Hint:    "let the job's user write there, or name a tailscaled that is installed with tailscale-path",
+		Hint:    "let the job's user write there, or set use-cache: false to unpack it in the session's directory",
 		Err:     err,
 	}
 }

@@ -58,7 +58,11 @@ func (in Install) examineNamed(ctx context.Context) (Binary, error) {
 	if err != nil {
 		return Binary{}, err
 	}
-	if info, err := os.Stat(daemon); err == nil && info.IsDir() {
+	info, err := os.Stat(daemon)
+	if err != nil {
+		return Binary{}, err
+	}
+	if info.IsDir() {
 		daemon = filepath.Join(daemon, in.program("tailscaled"))
 	}
 	b, err := examine(ctx, daemon, filepath.Join(filepath.Dir(daemon), in.program("tailscale")))

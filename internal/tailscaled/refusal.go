@@ -43,7 +43,8 @@ func checkSum(s shelf, got received, want string) error {
 		Code:    "checksum-mismatch",
 		Summary: "the archive of tailscaled does not have the sum it should have",
 		Facts:   append(seen(s, got), diag.Fact{Name: "wanted", Value: want}),
-		Hint:    "nothing was installed; compare sha256sum and version with the release",
+		Hint: "nothing was installed. A sha256sum that you gave must be that of this very archive;\n" +
+			"without one, the archive is not the one that Tailscale signed: please report it",
 	}
 }
 
@@ -93,7 +94,7 @@ func notRunnable(in Install, err error) error {
 		Code:    "not-runnable",
 		Summary: "the tailscaled that was downloaded does not run on this machine",
 		Facts:   []diag.Fact{{Name: "platform", Value: in.platform()}, {Name: "directory", Value: in.root()}},
-		Hint:    "see whether the file system of the directory is mounted noexec",
+		Hint:    "its file system may be mounted noexec: use-cache: false unpacks it in the session's directory instead",
 		Err:     err,
 	}
 }
