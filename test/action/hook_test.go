@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -77,6 +78,24 @@ exit 9
 	}
 	if exit != 9 {
 		t.Errorf("exit status: got %d, want 9", exit)
+	}
+}
+
+// On cancel the runner signals node alone.
+func TestHookPost_passesSignalsOnToLeave(t *testing.T) {
+	dir := t.TempDir()
+	writeFile(t, filepath.Join(dir, "scripts/run.sh"), `
+trap 'echo got TERM; exit 5' TERM
+echo ready
+while :; do sleep 0.01; done
+`)
+	cmd := exec.CommandContext(t.Context(), "node", filepath.Join(root, "post/post.js"))
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "STATE_session=/s", "STATE_root=" + dir}
+	out := &watcher{mark: "ready", found: func() { cmd.Process.Signal(syscall.SIGTERM) }}
+	cmd.Stdout = out
+	cmd.Run()
+	if got := cmd.ProcessState.ExitCode(); got != 5 || out.text.String() != "ready\ngot TERM\n" {
+		t.Errorf("got exit status %d and %q", got, out.text.String())
 	}
 }
 
