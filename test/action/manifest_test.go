@@ -5,6 +5,7 @@ package action
 import (
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -37,6 +38,16 @@ func TestManifest_runLinesExec(t *testing.T) {
 		if !strings.HasPrefix(found[1], "exec ") {
 			t.Errorf("this line keeps a shell between the runner's signal and the program: %s", found[1])
 		}
+	}
+}
+
+// A runner that does not know $/ may print an error and go on: then nothing would take the node off again.
+func TestManifest_joinDoesNotRunWithoutTheHook(t *testing.T) {
+	cmd := exec.CommandContext(t.Context(), "sh", "-e", "-c", joinLine(t))
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "GITHUB_ACTION_PATH=/nowhere", "TAILJOIN_SESSION="}
+	out, err := cmd.CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "the hook did not run") {
+		t.Errorf("got %v and %q", err, out)
 	}
 }
 
