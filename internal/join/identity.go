@@ -26,6 +26,9 @@ func (j *joining) authKey(ctx context.Context) (secret.Text, error) {
 		return secret.Text{}, err
 	}
 	key, err := retry.Do(ctx, j.again, j.mint)
+	if ctx.Err() != nil { // it was not the server that failed
+		return key, err
+	}
 	return key, j.explainSilence(err)
 }
 

@@ -162,8 +162,13 @@ func first(ctx context.Context, errs ...error) error {
 // cause is what ended the work that err is about, if that was not its own
 // failure. At the time limit err says what was waited for.
 func cause(ctx context.Context, err error) error {
-	if errors.Is(err, context.Canceled) {
-		return context.Cause(ctx)
+	ended := context.Cause(ctx)
+	if ended == nil || errors.Is(ended, errTimeout) {
+		return err
+	}
+	// net/http has the cause in its error, as if a request had come upon it.
+	if errors.Is(err, context.Canceled) || errors.Is(err, ended) {
+		return ended
 	}
 	return err
 }

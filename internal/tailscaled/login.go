@@ -50,6 +50,14 @@ func (d *Daemon) Prepare(ctx context.Context, prefs *ipn.MaskedPrefs) (*Login, e
 // LocalAPI: no command line and no file ever holds it.
 func (l *Login) Run(ctx context.Context, key secret.Text) (Node, error) {
 	defer l.events.Close()
+	node, err := l.run(ctx, key)
+	if err != nil {
+		return Node{}, l.daemon.explain(err)
+	}
+	return node, nil
+}
+
+func (l *Login) run(ctx context.Context, key secret.Text) (Node, error) {
 	if err := l.daemon.Local.Start(ctx, ipn.Options{AuthKey: key.Reveal()}); err != nil {
 		return Node{}, fmt.Errorf("starting the login: %w", err)
 	}
@@ -57,7 +65,7 @@ func (l *Login) Run(ctx context.Context, key secret.Text) (Node, error) {
 		return Node{}, fmt.Errorf("starting the login: %w", err)
 	}
 	if err := l.wait(); err != nil {
-		return Node{}, l.daemon.explain(err)
+		return Node{}, err
 	}
 	status, err := l.daemon.Local.StatusWithoutPeers(ctx)
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 
 // explain adds what the daemon last said, if it died.
 func (d *Daemon) explain(err error) error {
-	if !errors.Is(err, errExited) && !d.hasExited() {
+	if died := errors.Is(err, errExited) || !isAnswer(err) && d.exitsWithin(dying); !died {
 		return err
 	}
 	return &diag.Problem{
@@ -27,11 +27,23 @@ func (d *Daemon) explain(err error) error {
 	}
 }
 
-func (d *Daemon) hasExited() bool {
+// isAnswer holds for an error that a daemon gave, or that has nothing to do
+// with it. Any other may mean that it died.
+func isAnswer(err error) bool {
+	_, refused := errors.AsType[*LoginError](err)
+	_, explained := errors.AsType[*diag.Problem](err)
+	return refused || explained || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+}
+
+// dying is ample: the connections of a process that dies break a moment before
+// its end is seen.
+const dying = time.Second
+
+func (d *Daemon) exitsWithin(limit time.Duration) bool {
 	select {
 	case <-d.process.exited:
 		return true
-	default:
+	case <-time.After(limit):
 		return false
 	}
 }
