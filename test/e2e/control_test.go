@@ -45,19 +45,9 @@ func TestJoin_controlServerThatNeverAnswers_endsAtTheTimeLimitAndLeavesTheRestTo
 			wantWords(t, got, "within 2s", "log  ", "tailjoin leave")
 			w.fault(name, localtailnet.Fault{})
 			w.run("leave")
-			w.awaitNoNode() // control takes a node back that it never heard of again
+			w.mustWait(func() bool { return len(w.jobNodes()) == 0 }) // control drops a node that it never heard of again
 			w.wantNothingLeft()
 		})
-	}
-}
-
-// awaitNoNode returns when the job's nodes are gone.
-func (w *world) awaitNoNode() {
-	w.t.Helper()
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for deadline := time.Now().Add(5 * time.Second); len(w.jobNodes()) > 0 && time.Now().Before(deadline); {
-		<-tick.C
 	}
 }
 

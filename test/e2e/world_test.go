@@ -96,7 +96,12 @@ type finished struct {
 // run runs tailjoin to its end.
 func (w *world) run(args ...string) finished {
 	w.t.Helper()
-	cmd := w.command(os.Getenv(tailjoin), args...)
+	return w.finish(w.command(os.Getenv(tailjoin), args...))
+}
+
+// finish runs a process to its end.
+func (w *world) finish(cmd *exec.Cmd) finished {
+	w.t.Helper()
 	words, err := cmd.CombinedOutput()
 	if err != nil && cmd.ProcessState == nil {
 		w.t.Fatal(err)
