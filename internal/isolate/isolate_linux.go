@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"syscall"
 
+	"github.com/jsimonetti/rtnetlink"
 	"golang.org/x/sys/unix"
 )
 
@@ -122,7 +123,10 @@ func arrange(scratch string) error {
 	if err := unix.Mount("proc", "/proc", "proc", 0, ""); err != nil {
 		return fmt.Errorf("mounting /proc: %w", err)
 	}
-	return loopbackUp()
+	if err := loopbackUp(); err != nil {
+		return err
+	}
+	return noWayOut()
 }
 
 // overlay has everything written below dir go to scratch.
@@ -159,6 +163,29 @@ func loopbackUp() error {
 	request.SetUint16(unix.IFF_UP | unix.IFF_RUNNING)
 	if err := unix.IoctlIfreq(socket, unix.SIOCSIFFLAGS, request); err != nil {
 		return fmt.Errorf("bringing loopback up: %w", err)
+	}
+	return nil
+}
+
+// noWayOut says of every other address that it cannot be reached. That is so
+// without a route, too, but a tailscaled that finds no default route at all
+// takes each change of an interface, its own among them, for a change of
+// network, and cuts its connections: a login may then lose the answer that
+// used up its auth key.
+func noWayOut() error {
+	routes, err := rtnetlink.Dial(nil)
+	if err != nil {
+		return err
+	}
+	defer routes.Close()
+	err = routes.Route.Add(&rtnetlink.RouteMessage{
+		Family:   unix.AF_INET,
+		Table:    unix.RT_TABLE_MAIN,
+		Protocol: unix.RTPROT_STATIC,
+		Type:     unix.RTN_UNREACHABLE,
+	})
+	if err != nil {
+		return fmt.Errorf("adding an unreachable default route: %w", err)
 	}
 	return nil
 }
