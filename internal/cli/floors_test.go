@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -20,6 +21,9 @@ var floors = [][]string{
 	{"join"},
 	{"cli"},
 }
+
+// tools are for tests, and part of nothing that is shipped.
+var tools = []string{"localtailnet", "isolate", "diag/diagtest"}
 
 // words are for everybody, so they bring nothing along.
 const words = 0
@@ -46,12 +50,16 @@ func TestFloors_importsGoDownOnly(t *testing.T) {
 func TestFloors_whatIsShippedImportsNoTests(t *testing.T) {
 	for _, p := range packages(t) {
 		for _, imported := range p.Imports {
-			forTests := strings.HasPrefix(imported, module+"internal/localtailnet") || imported == module+"internal/isolate"
-			if floorOf(strings.TrimPrefix(p.ImportPath, module+"internal/")) >= 0 && forTests {
+			if floorOf(strings.TrimPrefix(p.ImportPath, module+"internal/")) >= 0 && slices.ContainsFunc(tools, isIn(imported)) {
 				t.Errorf("%s imports %s", p.ImportPath, imported)
 			}
 		}
 	}
+}
+
+// isIn holds for a room that has the package.
+func isIn(pkg string) func(room string) bool {
+	return func(room string) bool { return strings.HasPrefix(pkg+"/", module+"internal/"+room+"/") }
 }
 
 func floorOf(name string) int {

@@ -10,9 +10,11 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/tailjoin/tailjoin/internal/ci"
+	"github.com/tailjoin/tailjoin/internal/diag/diagtest"
 )
 
-var update = flag.Bool("update", false, "rewrite what is generated from the inputs and outputs")
+// update rewrites what is generated from the inputs and outputs.
+var update = diagtest.Update
 
 // generated are the parts of files that repeat what this package declares.
 var generated = []struct {

@@ -4,8 +4,6 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -93,22 +91,14 @@ func TestGet_marksWhatMayChangeAndShowsNoBody(t *testing.T) {
 }
 
 func TestCheck_tellsAMissingPermissionFromAFork(t *testing.T) {
-	event := func(head string) string {
-		path := filepath.Join(t.TempDir(), "event.json")
-		body := `{"pull_request":{"head":{"repo":{"full_name":"` + head + `"}},"base":{"repo":{"full_name":"acme/web"}}}}`
-		if err := os.WriteFile(path, []byte(body), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return path
-	}
 	for _, c := range []struct {
 		name string
 		vars map[string]string
 		want string
 	}{
 		{"permission", map[string]string{"GITHUB_ACTIONS": "true"}, "id-token: write"},
-		{"pull request of the same repository", map[string]string{"GITHUB_ACTIONS": "true", "GITHUB_EVENT_PATH": event("acme/web")}, "id-token: write"},
-		{"fork", map[string]string{"GITHUB_ACTIONS": "true", "GITHUB_EVENT_PATH": event("mallory/web")}, "full_name == github.repository"},
+		{"pull request of the same repository", map[string]string{"GITHUB_ACTIONS": "true", "GITHUB_EVENT_PATH": pullRequestFrom(t, "acme/web")}, "id-token: write"},
+		{"fork", map[string]string{"GITHUB_ACTIONS": "true", "GITHUB_EVENT_PATH": pullRequestFrom(t, "mallory/web")}, "full_name == github.repository"},
 		{"forgejo", map[string]string{"GITHUB_ACTIONS": "true", "FORGEJO_ACTIONS": "true"}, "enable-openid-connect"},
 	} {
 		_, err := get(t, env(c.vars), "aud")

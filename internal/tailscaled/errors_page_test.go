@@ -1,0 +1,98 @@
+//go:build unix
+
+package tailscaled
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/tailjoin/tailjoin/internal/diag/diagtest"
+	"github.com/tailjoin/tailjoin/internal/localtailnet"
+)
+
+// docs/errors.md shows the problems of this package as they are rendered here.
+func TestErrorsPage_showsWhatIsRendered(t *testing.T) {
+	server, address := packages(t)
+	releaseForPage(t, server, "1.98.3", localtailnet.File("t/tailscale", ""))
+	releaseForPage(t, server, "1.98.4", localtailnet.File("t/tailscaled", standIn("1.98.4")), localtailnet.File("t/tailscale", ""))
+	releaseForPage(t, server, "1.98.5", localtailnet.File("t/tailscaled", standIn("1.70.0")), localtailnet.File("t/tailscale", ""))
+	server.Break("/stable/tailscale_1.98.6_amd64.tgz", localtailnet.Fault{Status: http.StatusForbidden})
+	from := func(in Install) error {
+		in.goos, in.goarch, in.CacheDir = "linux", "amd64", t.TempDir()
+		in.HTTP = asTailscales(address)
+		_, err := in.Find(t.Context())
+		return err
+	}
+	signed := Install{Mirror: "https://mirror.example.com", RootKey: server.RootKey}
+	version := func(in Install, version string) Install { in.Version = version; return in }
+	onRunner := Install{CacheDir: "/opt/hostedtoolcache/tailjoin", goos: "linux", goarch: "amd64"}
+
+	diagtest.Samples(t, "tailscaled",
+		needsApproval(),
+		died(t),
+
+		from(Install{Mode: Never}),
+		from(Install{Path: "/opt/tailscale/1.98.4"}),
+		from(Install{Mode: Bundled, BundleDir: "/opt/tailjoin/dist"}),
+		from(version(Install{}, "1.97.9")),
+		version(Install{goos: "darwin", goarch: "arm64"}, "1.98.4").findNothing(t),
+
+		from(version(Install{}, "1.98.6")),
+		from(version(Install{SHA256: strings.Repeat("0123456789abcdef", 4)}, "1.98.4")),
+		bundled{sums: sums{"tailscaled-linux-amd64.zst": sum("released")}}.mismatch("tailscaled-linux-amd64.zst", sum("changed")),
+		from(version(Install{}, "1.98.4")),
+		from(version(signed, "1.98.3")),
+		from(version(signed, "1.98.5")),
+		notRunnable(onRunner, fmt.Errorf("asking tailscaled for its version: %w", syscall.EACCES)),
+		onRunner.unwritable(&fs.PathError{Op: "mkdir", Path: onRunner.root(), Err: syscall.EACCES}),
+		failedMSI(t),
+	)
+}
+
+// releaseForPage serves an archive for the platform of the page's samples.
+func releaseForPage(t *testing.T, server *localtailnet.Packages, version string, entries ...localtailnet.Entry) {
+	t.Helper()
+	content, err := localtailnet.Archive(entries...)
+	must(t, err, server.AddArchive(localtailnet.Release{Version: version, Arch: "amd64"}, content))
+}
+
+// asTailscales sends every request to the server at address, whatever host it
+// is for.
+func asTailscales(address string) *http.Client {
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "tcp", strings.TrimPrefix(address, "http://"))
+	}
+	return &http.Client{Transport: &http.Transport{DialTLSContext: dial}}
+}
+
+func (in Install) findNothing(t *testing.T) error {
+	_, err := in.Find(t.Context())
+	return err
+}
+
+// died is the problem of a daemon that has written this and ended.
+func died(t *testing.T) error {
+	t.Helper()
+	log := filepath.Join(t.TempDir(), logName)
+	write(t, log, "2026/08/20 02:00:01 logtail started\n2026/08/20 02:00:01 wgengine.NewUserspaceEngine(tun \"tailscale0\") ...\n"+
+		"2026/08/20 02:00:01 Linux kernel version: 6.8.0-1030-azure\n2026/08/20 02:00:01 getLocalBackend error: createEngine: tstun.New(\"tailscale0\"): operation not permitted\n")
+	exited := make(chan struct{})
+	close(exited)
+	return (&Daemon{log: log, process: process{exited: exited}}).explain(fmt.Errorf("starting tailscaled: %w", errExited))
+}
+
+// failedMSI is what becomes of an installer that ends with 1603.
+func failedMSI(t *testing.T) error {
+	t.Helper()
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "msiexec.exe"), "#!/bin/sh\necho 'Fatal error during installation.'\nexit 67\n")
+	t.Setenv("PATH", dir)
+	return runMSI(t.Context(), "received.msi")
+}
