@@ -223,16 +223,19 @@ func TestFind_refusals(t *testing.T) {
 			must(t, p.Add(release(t, "1.98.4", "no program")))
 		}, code: "not-runnable"},
 
-		"a path that leads out":          {spoil: archive(daemon, cli, localtailnet.File("../tailscaled.service", "x")), code: "archive-odd"},
-		"an absolute path":               {spoil: archive(daemon, cli, localtailnet.File("/etc/cron.d/x", "x")), code: "archive-odd"},
-		"a symbolic link":                {spoil: archive(daemon, cli, localtailnet.Symlink("t/x", "/etc/passwd")), code: "archive-odd"},
-		"tailscaled as a symbolic link":  {spoil: archive(localtailnet.Symlink("t/tailscaled", "/bin/sh"), cli), code: "archive-odd"},
-		"a hard link":                    {spoil: archive(daemon, cli, localtailnet.Entry{Header: tar.Header{Name: "t/x", Linkname: "/etc/passwd", Typeflag: tar.TypeLink}}), code: "archive-odd"},
-		"a device":                       {spoil: archive(daemon, cli, localtailnet.Entry{Header: tar.Header{Name: "t/null", Typeflag: tar.TypeChar}}), code: "archive-odd"},
-		"two tailscaled":                 {spoil: archive(daemon, cli, localtailnet.File("u/tailscaled", standIn("6.6.6"))), code: "archive-odd"},
-		"no tailscale":                   {spoil: archive(daemon), code: "archive-odd"},
-		"no tailscaled":                  {spoil: archive(cli), code: "archive-odd"},
-		"nothing":                        {spoil: archive(), code: "archive-odd"},
+		"a path that leads out":         {spoil: archive(daemon, cli, localtailnet.File("../tailscaled.service", "x")), code: "archive-odd"},
+		"an absolute path":              {spoil: archive(daemon, cli, localtailnet.File("/etc/cron.d/x", "x")), code: "archive-odd"},
+		"a symbolic link":               {spoil: archive(daemon, cli, localtailnet.Symlink("t/x", "/etc/passwd")), code: "archive-odd"},
+		"tailscaled as a symbolic link": {spoil: archive(localtailnet.Symlink("t/tailscaled", "/bin/sh"), cli), code: "archive-odd"},
+		"a hard link":                   {spoil: archive(daemon, cli, localtailnet.Entry{Header: tar.Header{Name: "t/x", Linkname: "/etc/passwd", Typeflag: tar.TypeLink}}), code: "archive-odd"},
+		"a device":                      {spoil: archive(daemon, cli, localtailnet.Entry{Header: tar.Header{Name: "t/null", Typeflag: tar.TypeChar}}), code: "archive-odd"},
+		"two tailscaled":                {spoil: archive(daemon, cli, localtailnet.File("u/tailscaled", standIn("6.6.6"))), code: "archive-odd"},
+		"no tailscale":                  {spoil: archive(daemon), code: "archive-odd"},
+		"no tailscaled":                 {spoil: archive(cli), code: "archive-odd"},
+		"nothing":                       {spoil: archive(), code: "archive-odd"},
+		"a file that is too large": {spoil: func(t *testing.T, p *localtailnet.Packages) {
+			must(t, p.AddArchive(localtailnet.Release{Version: "1.98.4"}, tooLarge(t)))
+		}, code: "archive-odd"},
 		"more entries than there can be": {spoil: archive(many(daemon, cli)...), code: "archive-odd"},
 		"not an archive, but signed": {spoil: func(t *testing.T, p *localtailnet.Packages) {
 			must(t, p.AddArchive(localtailnet.Release{Version: "1.98.4"}, []byte("signed text")))
