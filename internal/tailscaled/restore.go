@@ -15,15 +15,19 @@ import (
 // iptables.
 const cleanupLimit = 10 * time.Second
 
-// restore gives the machine back what a daemon took that did not end by
-// itself: the resolver's settings and the packet filter, which tailscaled can
-// do, and what that leaves out. If another tailscaled has the machine by now,
-// all this is the other's.
-func (s Stopping) restore(ctx context.Context) error {
+// restore gives the machine back what a daemon took that did not come to its
+// end: it was killed, or told to end before it could listen. Its policy rules
+// show that too. If another tailscaled has the machine by now, all this is the
+// other's.
+func (s Stopping) restore(ctx context.Context, killed bool) error {
 	if neighbour(ctx) != "" {
 		return nil
 	}
-	return errors.Join(s.cleanUp(ctx), removeRules())
+	left, err := removeRules()
+	if left || killed {
+		err = errors.Join(err, s.cleanUp(ctx))
+	}
+	return err
 }
 
 // cleanUp has tailscaled undo what an earlier one did: the resolver's settings

@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"slices"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -27,25 +26,27 @@ var policyRules = []struct {
 }
 
 // removeRules removes tailscaled's policy rules, and the routes of its table
-// that did not go with its interface. What is not there is no error.
-func removeRules() error {
+// that did not go with its interface. found says that there were any.
+func removeRules() (found bool, err error) {
 	kernel, err := dialKernel()
 	if err != nil {
-		return fmt.Errorf("removing tailscaled's routes: %w", err)
+		return false, fmt.Errorf("removing tailscaled's routes: %w", err)
 	}
 	defer kernel.close()
 	var errs []error
 	for _, family := range []byte{unix.AF_INET, unix.AF_INET6} {
 		for _, r := range policyRules {
 			rule := []byte{family, 0, 0, 0, r.table, 0, 0, r.action, 0, 0, 0, 0} // struct fib_rule_hdr
-			errs = append(errs, kernel.remove(unix.RTM_DELRULE, append(rule, attribute(unix.FRA_PRIORITY, r.priority)...)))
+			err := kernel.remove(unix.RTM_DELRULE, append(rule, attribute(unix.FRA_PRIORITY, r.priority)...))
+			found = found || err == nil
+			errs = append(errs, unlessGone(err))
 		}
 		errs = append(errs, kernel.removeRoutes(int(family)))
 	}
 	if err := errors.Join(errs...); err != nil {
-		return fmt.Errorf("removing tailscaled's routes: %w", err)
+		return found, fmt.Errorf("removing tailscaled's routes: %w", err)
 	}
-	return nil
+	return found, nil
 }
 
 // attribute is a struct rtattr with a number.
@@ -81,7 +82,7 @@ func (k kernel) removeRoutes(family int) error {
 	for _, m := range messages {
 		const table = 4 // its place in struct rtmsg
 		if m.Header.Type == unix.RTM_NEWROUTE && len(m.Data) > table && m.Data[table] == tailscaleTable {
-			errs = append(errs, k.remove(unix.RTM_DELROUTE, m.Data))
+			errs = append(errs, unlessGone(k.remove(unix.RTM_DELROUTE, m.Data)))
 		}
 	}
 	return errors.Join(errs...)
@@ -105,10 +106,6 @@ func (k kernel) remove(kind uint16, body []byte) error {
 	return acknowledged(answer[:n])
 }
 
-// notThere are the kernel's answers for a rule, a route or an address family
-// that it does not have.
-var notThere = []syscall.Errno{0, unix.ENOENT, unix.ESRCH, unix.EAFNOSUPPORT, unix.EOPNOTSUPP}
-
 // acknowledged reads the kernel's answer: an NLMSG_ERROR, whose number is 0
 // when all is well.
 func acknowledged(answer []byte) error {
@@ -119,9 +116,19 @@ func acknowledged(answer []byte) error {
 	if len(messages) != 1 || messages[0].Header.Type != unix.NLMSG_ERROR || len(messages[0].Data) < 4 {
 		return errors.New("the kernel's answer is not one to a removal")
 	}
-	number := syscall.Errno(-int32(binary.NativeEndian.Uint32(messages[0].Data)))
-	if slices.Contains(notThere, number) {
-		return nil
+	if number := -int32(binary.NativeEndian.Uint32(messages[0].Data)); number != 0 {
+		return syscall.Errno(number)
 	}
-	return number
+	return nil
+}
+
+// unlessGone turns the kernel's answers for a rule, a route or an address
+// family that it does not have into success.
+func unlessGone(err error) error {
+	for _, gone := range []syscall.Errno{unix.ENOENT, unix.ESRCH, unix.EAFNOSUPPORT, unix.EOPNOTSUPP} {
+		if errors.Is(err, gone) {
+			return nil
+		}
+	}
+	return err
 }

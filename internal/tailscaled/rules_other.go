@@ -3,4 +3,4 @@
 package tailscaled
 
 // removeRules: routes go with the interface.
-func removeRules() error { return nil }
+func removeRules() (found bool, err error) { return false, nil }

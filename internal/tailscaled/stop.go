@@ -51,8 +51,8 @@ func (s Stopping) Stop(ctx context.Context) error {
 		}
 		byItself = byItself && !killed
 	}
-	if s.TUN && !byItself {
-		if err := s.restore(ctx); err != nil {
+	if s.TUN {
+		if err := s.restore(ctx, !byItself); err != nil {
 			return err
 		}
 	}
