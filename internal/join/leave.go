@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"time"
 
@@ -37,17 +38,28 @@ var (
 	hasty   = limits{settle: time.Second, logOut: time.Second, api: time.Second, stop: time.Second}
 )
 
+// lockLimit is for a process between fork and exec, and for another Leave that
+// does not come to its end.
+const lockLimit = 5 * time.Second
+
 // Leave undoes a join, however that ended. It may be called again, and without
 // a session it has nothing to do. Every part is tried whatever became of the
 // others; the error joins what could not be undone. left is false if there was
 // no session.
 func Leave(ctx context.Context, r LeaveRequest, d Deps) (left bool, err error) {
 	s, err := openSession(r.Dir)
-	if err != nil || s == nil {
+	if err != nil {
 		return false, err
+	}
+	if s == nil {
+		removeUnused(r.Dir)
+		return false, nil
 	}
 	if err := s.Join.stop(); err != nil {
 		return true, fmt.Errorf("ending the join that still runs: %w", err)
+	}
+	if err := awaitLock(r.Dir, lockLimit); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return true, err
 	}
 	// It may have written, or undone, more in the meantime.
 	if s, err = openSession(r.Dir); err != nil || s == nil {
@@ -79,21 +91,30 @@ type leaving struct {
 
 // undo goes backwards through what a join makes.
 func (l *leaving) undo(ctx context.Context) error {
-	loggedOut, unlinked := l.takeOff(ctx), l.unlink(ctx)
+	loggedOut, unlinked := l.logOut(ctx), l.unlink(ctx)
 	stopped, revoked := l.stopDaemon(ctx), l.revoke(ctx)
-	err := errors.Join(loggedOut, unlinked, stopped, revoked)
+	err := errors.Join(loggedOut, unlinked, stopped, revoked, l.discard())
 	if err != nil && !l.final || stopped != nil { // another Leave must find the session
 		return err
 	}
-	return errors.Join(err, l.remove())
+	return errors.Join(err, l.session.remove())
+}
+
+// logOut notes when it is done: a leave may be killed too, and the next has no
+// daemon to ask.
+func (l *leaving) logOut(ctx context.Context) error {
+	if !l.session.Login {
+		return nil
+	}
+	if err := l.takeOff(ctx); err != nil {
+		return err
+	}
+	return l.session.note(func(r *record) { r.Login = false })
 }
 
 // takeOff takes the node off the tailnet, by the daemon or, if that is gone or
 // does not answer, through the API.
 func (l *leaving) takeOff(ctx context.Context) error {
-	if !l.session.Login {
-		return nil
-	}
 	err := l.byDaemon(ctx)
 	if err == nil || l.session.Node == "" {
 		return err
@@ -217,11 +238,9 @@ func (l *leaving) newAccessToken(ctx context.Context) (tsapi.AccessToken, error)
 	return l.API.Exchange(ctx, l.identity.ClientID, token.Text)
 }
 
-func (l *leaving) remove() error {
-	if err := os.RemoveAll(l.session.dir); err != nil {
-		return fmt.Errorf("removing the session directory: %w", err)
-	}
-	return nil
+// discard removes what an install left in the cache that was killed.
+func (l *leaving) discard() error {
+	return tailscaled.Install{CacheDir: l.session.Cache, Session: l.session.ID}.Discard()
 }
 
 // leave undoes a join that failed, from within. Its own trouble is not worth

@@ -20,6 +20,7 @@ func Run(ctx context.Context, r Request, d Deps) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
+	r.Install.Session = s.ID
 	j := &joining{Request: r, Deps: d, session: s, phases: startPhases()}
 	within, cancel := context.WithTimeoutCause(ctx, r.Timeout, errTimeout)
 	defer cancel()
@@ -180,7 +181,7 @@ func (j *joining) waitingDaemon(ctx context.Context) (*tailscaled.Login, error) 
 		return tailscaled.Choose(ctx, j.Network), nil
 	})
 	end := j.phases.measure("install")
-	binary, err := j.Install.Find(ctx)
+	binary, err := j.install(ctx)
 	end()
 	if err != nil {
 		return nil, err
@@ -191,6 +192,13 @@ func (j *joining) waitingDaemon(ctx context.Context) (*tailscaled.Login, error) 
 		return nil, err
 	}
 	return j.daemon.Prepare(ctx, &j.Up.Prefs)
+}
+
+func (j *joining) install(ctx context.Context) (tailscaled.Binary, error) {
+	if err := j.session.note(func(r *record) { r.Cache = j.Install.CacheDir }); err != nil {
+		return tailscaled.Binary{}, err
+	}
+	return j.Install.Find(ctx)
 }
 
 func (j *joining) startDaemon(ctx context.Context, choice tailscaled.Choice) error {

@@ -15,14 +15,18 @@ import (
 	"github.com/tailjoin/tailjoin/internal/diag"
 )
 
-const fileName = "session.json"
+const (
+	fileName = "session.json"
+	next     = ".next" // after fileName: the one that is being written
+)
 
 // A session is the directory of one join and what there is to undo. It never
 // holds a key or a token. Later steps of the job can write to it: what is read
 // back is data from an untrusted place.
 type session struct {
-	dir string
-	mu  sync.Mutex
+	dir  string
+	held *os.File // the lock on dir, for the life of the process that joins
+	mu   sync.Mutex
 	record
 }
 
@@ -30,6 +34,8 @@ type session struct {
 type record struct {
 	ID   string `json:"id"`   // random; in the description of the key we mint
 	Join owner  `json:"join"` // the process that joins
+
+	Cache string `json:"cache,omitempty"` // where the daemon may be unpacked
 
 	API      string `json:"api,omitempty"` // what Leave needs to act as Run did
 	ClientID string `json:"clientID,omitempty"`
@@ -92,7 +98,11 @@ func newSession(dir string) (*session, error) {
 	if err := checkEmpty(dir); err != nil {
 		return nil, err
 	}
-	s := &session{dir: dir, record: record{ID: strings.ToLower(rand.Text()), Join: self()}}
+	held, err := lock(dir)
+	if err != nil {
+		return nil, err
+	}
+	s := &session{dir: dir, held: held, record: record{ID: strings.ToLower(rand.Text()), Join: self()}}
 	return s, s.save()
 }
 
@@ -169,12 +179,37 @@ func (s *session) save() error {
 	if err != nil {
 		return fmt.Errorf("writing session: %w", err)
 	}
-	next := filepath.Join(s.dir, fileName+".next")
-	if err := os.WriteFile(next, raw, 0o600); err != nil {
+	path := filepath.Join(s.dir, fileName)
+	if err := os.WriteFile(path+next, raw, 0o600); err != nil {
 		return fmt.Errorf("writing session: %w", err)
 	}
-	if err := os.Rename(next, filepath.Join(s.dir, fileName)); err != nil {
+	if err := os.Rename(path+next, path); err != nil {
 		return fmt.Errorf("writing session: %w", err)
 	}
 	return nil
+}
+
+// remove removes the directory, and the session's file after all else: while
+// anything is there, another leave finds it.
+func (s *session) remove() error {
+	entries, err := os.ReadDir(s.dir)
+	for _, entry := range entries {
+		if entry.Name() != fileName {
+			err = errors.Join(err, os.RemoveAll(filepath.Join(s.dir, entry.Name())))
+		}
+	}
+	if err == nil {
+		err = os.RemoveAll(s.dir)
+	}
+	if err != nil {
+		return fmt.Errorf("removing the session directory: %w", err)
+	}
+	return nil
+}
+
+// removeUnused removes a directory in which a session was about to begin. One
+// with anything else in it is not ours.
+func removeUnused(dir string) {
+	os.Remove(filepath.Join(dir, fileName+next))
+	os.Remove(dir)
 }

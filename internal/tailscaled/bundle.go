@@ -115,7 +115,7 @@ func (in Install) unpackBundle(ctx context.Context, b bundled, dir string) error
 	if err := os.Symlink("tailscaled", filepath.Join(scratch, "tailscale")); err != nil {
 		return err
 	}
-	return moveAll(scratch, dir, "tailscaled", "tailscale")
+	return moveAll(scratch, dir, "tailscale", "tailscaled") // complete once tailscaled is there
 }
 
 // unpack writes the unpacked file to name. Each of the two files is verified

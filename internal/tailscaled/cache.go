@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"time"
 
 	"github.com/tailjoin/tailjoin/internal/diag"
@@ -18,7 +19,7 @@ import (
 //	tailscaled/1.102.5/linux-amd64-small/   the bundle unpacked; hashed on each use
 //	tailscaled/1.102.5/linux-amd64/         an archive unpacked; written anew on each use
 //	tailscaled/packages/                    archives and signatures, as on a package server
-//	tailscaled/.unpack-*                    work in progress of one process
+//	tailscaled/.unpack-SESSION-*            work in progress of one join
 //
 // A file appears under its name by rename, after it was verified. Joins at the
 // same time write the same bytes.
@@ -34,6 +35,8 @@ func (in Install) entry(version, build string) string {
 
 func (in Install) root() string { return filepath.Join(in.CacheDir, "tailscaled") }
 
+const scratchPrefix = ".unpack-"
+
 // abandoned is the age at which work in progress is nobody's any more.
 const abandoned = time.Hour
 
@@ -46,18 +49,36 @@ func (in Install) scratch() (string, error) {
 	if err := os.MkdirAll(in.root(), 0o755); err != nil {
 		return "", in.unwritable(err)
 	}
-	const prefix = ".unpack-"
-	old, _ := filepath.Glob(filepath.Join(in.root(), prefix+"*"))
+	old, _ := filepath.Glob(filepath.Join(in.root(), scratchPrefix+"*"))
 	for _, dir := range old {
 		if info, err := os.Lstat(dir); err == nil && time.Since(info.ModTime()) > abandoned {
 			os.RemoveAll(dir)
 		}
 	}
-	dir, err := os.MkdirTemp(in.root(), prefix)
+	dir, err := os.MkdirTemp(in.root(), scratchPrefix+in.Session+"-")
 	if err != nil {
 		return "", in.unwritable(err)
 	}
 	return dir, nil
+}
+
+// sessionName is what can be the name of a session.
+var sessionName = regexp.MustCompile(`^[A-Za-z0-9]+$`)
+
+// Discard removes the work in progress of a session whose process was killed.
+// CacheDir and Session may come from a place that is not trusted: only what
+// has the name of such work is removed.
+func (in Install) Discard() error {
+	if in.CacheDir == "" || !sessionName.MatchString(in.Session) {
+		return nil
+	}
+	left, _ := filepath.Glob(filepath.Join(in.root(), scratchPrefix+in.Session+"-*"))
+	for _, dir := range left {
+		if err := os.RemoveAll(dir); err != nil {
+			return fmt.Errorf("removing what was being unpacked: %w", err)
+		}
+	}
+	return nil
 }
 
 func (in Install) unwritable(err error) error {

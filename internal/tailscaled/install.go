@@ -29,6 +29,7 @@ type Install struct {
 
 	BundleDir string // tailscaled-OS-ARCH.zst, SHA256SUMS and tailscaled.version
 	CacheDir  string // kept between jobs, where there is such a directory; needed
+	Session   string // letters and digits that mark work in progress as this join's; "" is nobody's
 
 	Mirror   string // package server that the user configured; "" is none
 	RootKey  []byte // PEM of the distsign roots of Mirror; nil is Tailscale's

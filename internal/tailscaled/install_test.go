@@ -489,3 +489,20 @@ func TestContains_acrossReads(t *testing.T) {
 		t.Errorf("got %v, %v, want false", got, err)
 	}
 }
+
+func TestDiscard_removesTheWorkOfOneSessionOnly(t *testing.T) {
+	in := Install{CacheDir: t.TempDir(), Session: "abc"}
+	mine, err := in.scratch()
+	must(t, err)
+	other, err := Install{CacheDir: in.CacheDir, Session: "abcd"}.scratch()
+	must(t, err)
+	for _, session := range []string{"", "*", "../x", in.Session} {
+		must(t, Install{CacheDir: in.CacheDir, Session: session}.Discard())
+	}
+	if _, err := os.Lstat(mine); !os.IsNotExist(err) {
+		t.Errorf("the session's own work is left: %v", err)
+	}
+	if _, err := os.Lstat(other); err != nil {
+		t.Errorf("another session's work was removed: %v", err)
+	}
+}
