@@ -20,7 +20,7 @@ func network(t *testing.T) map[string]string {
 	state := map[string]string{"resolv.conf": string(resolv)}
 	for name, command := range map[string]string{
 		"links": "ip -o link", "addresses": "ip -o addr", "rules": "ip rule; ip -6 rule",
-		"routes": "ip route show table all; ip -6 route show table all", "nft": "nft list ruleset 2>&1",
+		"routes": "ip route show table all; ip -6 route show table all", "nft": "nft -s list ruleset 2>&1",
 		"files": "ls -R /run /usr/local/bin; ls /etc",
 	} {
 		out, err := exec.Command("sh", "-c", command).CombinedOutput()

@@ -1,0 +1,168 @@
+package e2e
+
+import (
+	"flag"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/tailjoin/tailjoin/internal/localtailnet"
+)
+
+var (
+	kills = flag.Int("kills", 20, "how many processes TestSoak kills")
+	seed  = flag.Uint64("seed", 0, "of the moments at which TestSoak kills; 0 draws one")
+)
+
+// TestSoak kills joins and leaves at random moments. After another leave
+// nothing of them may be left, on this machine or on the tailnet.
+func TestSoak(t *testing.T) {
+	if *seed == 0 {
+		*seed = rand.Uint64()
+	}
+	t.Logf("-seed=%d draws the same moments again", *seed)
+	s := &soak{T: t, rand: rand.New(rand.NewPCG(*seed, 0)), signals: counts{}, phases: counts{}}
+	courses := s.courses()
+	for s.killed < *kills && !t.Failed() {
+		s.round(courses[s.rounds%len(courses)])
+	}
+	t.Logf("%d processes killed in %d rounds; the longest leave that had to succeed took %v", s.killed, s.rounds, s.longest.Round(time.Millisecond))
+	t.Logf("by signals:\n%s", s.signals)
+	t.Logf("by what was reached:\n%s", s.phases)
+}
+
+// A soak is many rounds and what they hit.
+type soak struct {
+	*testing.T
+	rand            *rand.Rand
+	rounds, killed  int
+	longest         time.Duration
+	signals, phases counts
+}
+
+// counts say how often something happened.
+type counts map[string]int
+
+func (c counts) String() string {
+	var b strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(c)) {
+		fmt.Fprintf(&b, "%5d  %s\n", c[name], name)
+	}
+	return b.String()
+}
+
+// A course is one way to join, and how long its join and leave are.
+type course struct {
+	*world
+	name        string
+	args        []string // of join
+	unpacks     bool     // each join finds an empty cache
+	join, leave length
+}
+
+// courses measures each way to join, once.
+func (s *soak) courses() []*course {
+	bundled := []string{"--tailscale-path=", "--bundle=" + bundle(s.T)}
+	courses := []*course{
+		{name: "userspace", args: []string{"--network=userspace"}},
+		{name: "tun", args: []string{"--network=tun"}},
+		{name: "bundled, userspace", args: append(bundled, "--network=userspace"), unpacks: true},
+		{name: "bundled, tun", args: append(bundled, "--network=tun"), unpacks: true},
+	}
+	for i, c := range courses {
+		// Some are far from the tailnet, and some pauses between are longer.
+		c.world = newWorld(s.T, localtailnet.Options{Latency: time.Duration(i%2) * 10 * time.Millisecond})
+		c.join = s.measure(c, append([]string{"join"}, c.args...)...)
+		c.leave = s.measure(c, "leave")
+		s.Logf("%-20s join takes %v, leave %v", c.name, c.join, c.leave)
+	}
+	return courses
+}
+
+func (s *soak) measure(c *course, args ...string) length {
+	c.prepare()
+	got := c.killAt(never, args...)
+	if got.status != 0 {
+		s.Fatalf("%s: %s ended with %d:\n%s", c.name, args[0], got.status, got.words)
+	}
+	return got.length
+}
+
+// prepare leaves the join to unpack its daemon, and makes what can be watched.
+func (c *course) prepare() {
+	if !c.unpacks {
+		return
+	}
+	os.RemoveAll(c.cache())
+	if err := os.MkdirAll(c.cache(), 0o755); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// round joins and leaves, kills some of that, and wants nothing left.
+func (s *soak) round(c *course) {
+	s.rounds++
+	c.prepare()
+	before := c.traces()
+	did := []string{c.name, s.join(c, before)}
+	for s.rand.IntN(2) == 0 {
+		did = append(did, s.kill(c, c.leave, "leave").String())
+	}
+	last := s.leave(c)
+	if d := cmp.Diff(before, c.traces()); d != "" {
+		s.Errorf("something is left (-before +after):\n%s", d)
+	}
+	if s.Failed() {
+		s.Errorf("round %d of seed %d:\n%s\nlast leave\n%s", s.rounds, *seed, strings.Join(did, "\n"), last.text())
+	}
+}
+
+// join joins, and mostly kills that.
+func (s *soak) join(c *course, before map[string]string) string {
+	args := append([]string{"join"}, c.args...)
+	if s.rand.IntN(5) == 0 {
+		if got := c.run(args...); got.status != 0 {
+			s.Fatalf("join ended with %d:\n%s", got.status, got.words)
+		}
+		return "joined"
+	}
+	got := s.kill(c, c.join, args...)
+	if got.hit && !got.killed && got.status == 1 {
+		// It was asked to end, and had time to undo what it had done.
+		if d := cmp.Diff(before, c.traces()); d != "" {
+			s.Errorf("something is left without any leave (-before +after):\n%s\n%s", d, got.words)
+		}
+	}
+	return got.String()
+}
+
+func (s *soak) kill(c *course, l length, args ...string) death {
+	got := c.killAt(s.moment(l), args...)
+	if got.hit {
+		s.killed++
+		s.signals[args[0]+" by "+got.signals()]++
+		s.phases[args[0]+": "+c.reached(got)]++
+	}
+	return got
+}
+
+// leave leaves, and that must succeed.
+func (s *soak) leave(c *course) finished {
+	began := time.Now()
+	got := c.run("leave")
+	s.longest = max(s.longest, time.Since(began))
+	if got.status != 0 || strings.Contains(got.words, "::warning") {
+		s.Errorf("leave ended with %d:\n%s", got.status, got.text())
+	}
+	return got
+}
+
+// cache is where the job unpacks a bundled daemon.
+func (w *world) cache() string { return filepath.Join(w.dir, "cache", "tailjoin", "tailscaled") }
