@@ -173,13 +173,16 @@ func (l *leaving) stopDaemon(ctx context.Context) error {
 	}
 	stopping := tailscaled.Stopping{
 		Dir: l.session.dir, TUN: state.TUN, HostPATH: state.HostPATH,
-		Sudo: state.Sudo && os.Geteuid() != 0, Self: l.Self, Limit: l.limits.stop,
+		Sudo: l.bySudo(), Self: l.Self, Limit: l.limits.stop,
 	}
 	if state.TUN { // never another path: this may be removed by root
 		stopping.Socket, stopping.SocketDir = tailscaled.DefaultSocket, state.SocketDir
 	}
 	return stopping.Stop(ctx)
 }
+
+// bySudo reports that the join had root's rights by sudo, and that we need it too.
+func (l *leaving) bySudo() bool { return l.session.Daemon.Sudo && os.Geteuid() != 0 }
 
 // revoke ends a key that nobody used. A join that got as far as its node has
 // none, so this costs an ordinary leave nothing.

@@ -3,23 +3,25 @@ package join
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 
+	"github.com/kballard/go-shellquote"
 	"github.com/tailjoin/tailjoin/internal/tailscaled"
 )
 
 // binDir is where `tailscale` is found by every user, under sudo too.
 const binDir = "/usr/local/bin"
 
-// linkCLI lets later steps say `tailscale status`, as long as that name does
-// not mean another daemon: the host's, or that of an earlier join.
-func (j *joining) linkCLI() error {
+// linkCLI lets later steps say `tailscale status`, as long as that does not
+// mean another daemon: the host's, or that of an earlier join.
+func (j *joining) linkCLI(ctx context.Context) error {
 	if j.result.TUN {
-		return j.linkForAll()
+		return j.linkForAll(ctx)
 	}
-	if tailscaled.Answers(tailscaled.DefaultSocket) || has("tailscale") {
+	if tailscaled.Answers(tailscaled.DefaultSocket) || isWrapper("tailscale") {
 		return nil
 	}
 	return j.linkForSteps()
@@ -27,7 +29,7 @@ func (j *joining) linkCLI() error {
 
 // linkForAll links the program where everybody looks. The daemon's socket is
 // the default one, so nothing else is needed.
-func (j *joining) linkForAll() error {
+func (j *joining) linkForAll(ctx context.Context) error {
 	path := filepath.Join(binDir, "tailscale")
 	if has("tailscale") || exists(path) {
 		return nil
@@ -36,11 +38,15 @@ func (j *joining) linkForAll() error {
 	if err := j.session.note(func(r *record) { r.Links = append(r.Links, made) }); err != nil {
 		return err
 	}
-	if err := os.Symlink(made.Target, made.Path); err != nil {
+	if err := tailscaled.Link(made).Make(ctx, j.session.Daemon.Sudo, j.Self); err != nil {
+		j.Log.Info("no `tailscale` for sudo to find", "because", err)
 		return j.linkForSteps()
 	}
 	return nil
 }
+
+// wrapper begins the scripts of linkForSteps.
+const wrapper = "#!/bin/sh\n# made by tailjoin\nexec "
 
 // linkForSteps puts a `tailscale` on the PATH of later steps that speaks to
 // our socket.
@@ -49,11 +55,27 @@ func (j *joining) linkForSteps() error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	script := fmt.Sprintf("#!/bin/sh\nexec '%s' --socket='%s' \"$@\"\n", j.result.Binary.CLI, j.result.Socket)
+	script := wrapper + shellquote.Join(j.result.Binary.CLI, "--socket="+j.result.Socket) + " \"$@\"\n"
 	if err := os.WriteFile(filepath.Join(dir, "tailscale"), []byte(script), 0o700); err != nil {
 		return err
 	}
 	return j.Path(dir)
+}
+
+// isWrapper reports that the name leads to the script of an earlier join.
+func isWrapper(program string) bool {
+	path, err := exec.LookPath(program)
+	if err != nil {
+		return false
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer file.Close()
+	start := make([]byte, len(wrapper))
+	_, err = io.ReadFull(file, start)
+	return err == nil && string(start) == wrapper
 }
 
 func has(program string) bool {
@@ -68,15 +90,12 @@ func exists(path string) bool {
 
 // unlink removes the links that still are what we made. The session's file is
 // data from an untrusted place: only a link in binDir is ever removed.
-func (l *leaving) unlink(context.Context) error {
+func (l *leaving) unlink(ctx context.Context) error {
 	for _, made := range l.session.Links {
 		if filepath.Dir(made.Path) != binDir {
 			continue
 		}
-		if target, err := os.Readlink(made.Path); err != nil || target != made.Target {
-			continue
-		}
-		if err := os.Remove(made.Path); err != nil {
+		if err := tailscaled.Link(made).Remove(ctx, l.bySudo(), l.Self); err != nil {
 			return fmt.Errorf("removing a link: %w", err)
 		}
 	}

@@ -113,7 +113,7 @@ func (j *joining) use(ctx context.Context) error {
 			return j.noExitNode(err)
 		}
 	}
-	if err := j.linkCLI(); err != nil {
+	if err := j.linkCLI(ctx); err != nil {
 		return err
 	}
 	return j.await(ctx)

@@ -163,6 +163,11 @@ func (p *Peer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		cmp.Or(strings.Join(who.Node.Tags, ", "), who.UserProfile.LoginName))
 }
 
+// Dial connects from the peer to an address of the tailnet.
+func (p *Peer) Dial(ctx context.Context, network, address string) (net.Conn, error) {
+	return p.node.Dial(ctx, network, address)
+}
+
 // Close takes the peer off the tailnet. It may be called again.
 func (p *Peer) Close() {
 	p.web.Close()

@@ -2,10 +2,12 @@ package tailscaled
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"runtime"
+	"strings"
 	"time"
 )
 
@@ -64,7 +66,7 @@ func bySudo(ctx context.Context) Choice {
 		return Choice{Reason: reason}
 	}
 	if err := canSudo(ctx); err != nil {
-		return Choice{Reason: fmt.Sprintf("not root, and sudo asks for a password (%v)", err)}
+		return Choice{Reason: fmt.Sprintf("not root, and sudo does not let us be (%v)", err)}
 	}
 	return Choice{Rights: Rights{TUN: true, Sudo: true}}
 }
@@ -73,5 +75,9 @@ func bySudo(ctx context.Context) Choice {
 func canSudo(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	return exec.CommandContext(ctx, "sudo", "-n", "true").Run()
+	words, err := exec.CommandContext(ctx, "sudo", "-n", "true").CombinedOutput()
+	if err != nil && len(words) > 0 {
+		return errors.New(strings.TrimSpace(string(words)))
+	}
+	return err
 }

@@ -13,8 +13,10 @@ import (
 
 // rootTasks are what this program does when sudo runs it again.
 var rootTasks = map[string]func(ctx context.Context, in []byte) (any, error){
-	"start": rootStart,
-	"stop":  rootStop,
+	"start":  rootStart,
+	"stop":   rootStop,
+	"link":   rootLink,
+	"unlink": rootUnlink,
 }
 
 // RootTask does one task as root: its input and answer are JSON. It is
