@@ -214,17 +214,21 @@ func (j *joining) startDaemon(ctx context.Context, choice tailscaled.Choice) err
 		return noInterface("tailscaled did not start with one", err)
 	}
 	j.Log.Warn("tailscaled did not start with a network interface; trying without", "cause", err)
-	if err := j.leaving().stopDaemon(ctx); err != nil {
-		return err
+	if stopErr := j.leaving().stopDaemon(ctx); stopErr != nil {
+		return errors.Join(err, stopErr)
 	}
 	return j.startWith(ctx, tailscaled.Choose(ctx, tailscaled.WantUserspace))
 }
 
 func noInterface(reason string, err error) error {
+	facts := []diag.Fact{{Name: "because", Value: reason}}
+	if died, ok := errors.AsType[*diag.Problem](err); ok {
+		facts = append(facts, died.Facts...)
+	}
 	return &diag.Problem{
 		Code:    "not-privileged",
 		Summary: "tailscaled cannot have a network interface here",
-		Facts:   []diag.Fact{{Name: "because", Value: reason}},
+		Facts:   facts,
 		Err:     err,
 		Hint: "it takes root or passwordless sudo, /dev/net/tun (in a container: --device /dev/net/tun --cap-add NET_ADMIN),\n" +
 			"and no other tailscaled on the machine. Or leave out `network: tun`: processes then use the proxies that the\noutputs socks5-proxy and http-proxy name",

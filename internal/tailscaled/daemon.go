@@ -55,10 +55,13 @@ func Start(ctx context.Context, c Config) (*Daemon, error) {
 		return nil, fmt.Errorf("preparing the daemon's directory: %w", err)
 	}
 	p, err := c.launch(ctx)
+	d := c.daemon(p)
+	if errors.Is(err, errExited) {
+		return d, d.explain(err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("starting tailscaled: %w", err)
 	}
-	d := c.daemon(p)
 	if err := d.awaitBackend(ctx); err != nil {
 		return d, d.explain(err)
 	}
@@ -79,7 +82,17 @@ func (c Config) prepare() error {
 			return err
 		}
 	}
-	return alias(c.Binary.Daemon, filepath.Join(c.Dir, linkName))
+	return errors.Join(alias(c.Binary.Daemon, filepath.Join(c.Dir, linkName)), c.makeLog())
+}
+
+// makeLog makes the log this user's, whoever runs the daemon: it is read for
+// what went wrong.
+func (c Config) makeLog() error {
+	log, err := openLog(c.Dir)
+	if err != nil {
+		return err
+	}
+	return log.Close()
 }
 
 func (c Config) daemon(p process) *Daemon {

@@ -3,6 +3,7 @@ package tailscaled
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -19,8 +20,15 @@ var rootTasks = map[string]func(ctx context.Context, in []byte) (any, error){
 	"unlink": rootUnlink,
 }
 
+// An answer is what a root task says to the process that called it.
+type answer struct {
+	Value any
+	Error string // why it failed; "" if it did not
+}
+
 // RootTask does one task as root: its input and answer are JSON. It is
-// called by a process of ours that had not the rights.
+// called by a process of ours that had not the rights, and that tells its
+// errors.
 func RootTask(ctx context.Context, name string, in io.Reader, out io.Writer) error {
 	task, ok := rootTasks[name]
 	if !ok {
@@ -30,11 +38,17 @@ func RootTask(ctx context.Context, name string, in io.Reader, out io.Writer) err
 	if err != nil {
 		return err
 	}
-	answer, err := task(ctx, body)
+	value, err := task(ctx, body)
 	if err != nil {
-		return err
+		return json.NewEncoder(out).Encode(answer{Error: err.Error()})
 	}
-	return json.NewEncoder(out).Encode(answer)
+	return json.NewEncoder(out).Encode(answer{Value: value})
+}
+
+// A started daemon is what rootStart answers with.
+type started struct {
+	PID   int
+	Ended bool // before its LocalAPI answered
 }
 
 // rootStart starts the daemon and lets the user who called sudo operate it,
@@ -50,10 +64,14 @@ func rootStart(ctx context.Context, in []byte) (any, error) {
 	}
 	d := Attach(l.Dir, l.socket(), p.pid)
 	d.process = p
-	if err := d.awaitBackend(ctx); err != nil {
+	err = d.awaitBackend(ctx)
+	if errors.Is(err, errExited) {
+		return started{p.pid, true}, nil
+	}
+	if err != nil {
 		return nil, err
 	}
-	return struct{ PID int }{p.pid}, setOperator(ctx, d.Local, l.Operator)
+	return started{PID: p.pid}, setOperator(ctx, d.Local, l.Operator)
 }
 
 func (l launch) socket() string {
