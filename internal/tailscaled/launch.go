@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -85,25 +84,40 @@ var systemPath = []string{"/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/us
 
 func hostPATH() string { return strings.Join(systemPath, string(os.PathListSeparator)) }
 
-// needed are the programs by which a daemon changes the resolver's settings.
-var needed = []string{"resolvconf", "systemctl", "restorecon"}
+// needed are the programs by which a daemon changes the resolver's settings,
+// and what must exist for each to be of use: "" is nothing more. A container
+// often has a systemctl and no systemd (sd_booted(3) tells), and each call in
+// vain costs 5 ms.
+var needed = []struct{ program, where string }{
+	{"resolvconf", ""},
+	{"systemctl", "/run/systemd/system"},
+	{"restorecon", ""},
+}
 
 // linkPrograms gives the daemon what it needs of the host's PATH. One that is
 // missing is not an error: most machines have only some.
 func linkPrograms(dir string) {
-	for _, name := range needed {
+	for _, n := range needed {
+		if n.where != "" && !exists(n.where) {
+			continue
+		}
 		for _, from := range systemPath {
-			if _, err := os.Stat(filepath.Join(from, name)); err == nil {
-				alias(filepath.Join(from, name), filepath.Join(dir, name))
+			if program := filepath.Join(from, n.program); exists(program) {
+				alias(program, filepath.Join(dir, n.program))
 				break
 			}
 		}
 	}
 }
 
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
 // start runs the daemon from here.
 func (l launch) start(asNobody bool) (process, error) {
-	log, err := openLog(l.Dir)
+	log, err := os.OpenFile(filepath.Join(l.Dir, logName), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return process{}, err
 	}
@@ -131,10 +145,6 @@ func (l launch) start(asNobody bool) (process, error) {
 	return process{cmd.Process.Pid, wait(cmd)}, nil
 }
 
-func openLog(dir string) (*os.File, error) {
-	return os.OpenFile(filepath.Join(dir, logName), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-}
-
 func wait(cmd *exec.Cmd) <-chan struct{} {
 	exited := make(chan struct{})
 	go func() {
@@ -146,20 +156,16 @@ func wait(cmd *exec.Cmd) <-chan struct{} {
 
 // bySudo runs this program again as root, to start the daemon there.
 func (l launch) bySudo(ctx context.Context, self string) (process, error) {
+	var started struct{ PID int }
 	caller, err := user.Current()
 	if err != nil {
 		return process{}, fmt.Errorf("asking who we are: %w", err)
 	}
 	l.Operator = caller.Username
-	var s started
-	if err := runAsRoot(ctx, self, "start", l, &s); err != nil {
+	if err := runAsRoot(ctx, self, "start", l, &started); err != nil {
 		return process{}, err
 	}
-	p := process{s.PID, watchExit(s.PID)}
-	if s.Ended {
-		return p, errExited
-	}
-	return p, nil
+	return process{started.PID, watchExit(started.PID)}, nil
 }
 
 // runAsRoot runs the named task of RootTask under sudo, and reads its answer.
@@ -168,18 +174,11 @@ func runAsRoot(ctx context.Context, self, task string, in, out any) error {
 	if err != nil {
 		return err
 	}
-	var said, words bytes.Buffer
+	var answer, words bytes.Buffer
 	cmd := exec.CommandContext(ctx, "sudo", "-n", "--", self, "root", task)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(body), &said, &words
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(body), &answer, &words
 	if err := cmd.Run(); err != nil {
 		return fmt.Errorf("running as root: %w: %s", err, strings.TrimSpace(words.String()))
 	}
-	got := answer{Value: out}
-	if err := json.Unmarshal(said.Bytes(), &got); err != nil {
-		return fmt.Errorf("running as root: %w", err)
-	}
-	if got.Error != "" {
-		return errors.New(got.Error)
-	}
-	return nil
+	return json.Unmarshal(answer.Bytes(), out)
 }

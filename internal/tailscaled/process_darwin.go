@@ -9,7 +9,7 @@ import (
 )
 
 // processesNamed lists the processes whose argv[0] is name.
-func processesNamed(name string) []int {
+func processesNamed(name string, _ int) []int {
 	out, err := exec.Command("ps", "-axwwo", "pid=,command=").Output()
 	if err != nil {
 		return nil

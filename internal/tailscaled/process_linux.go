@@ -7,24 +7,29 @@ import (
 	"strconv"
 )
 
-// processesNamed lists the processes whose argv[0] is name. It looks at all:
-// a process may be there whose number nobody had time to write down.
-func processesNamed(name string) []int {
-	files, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+// processesNamed lists the processes whose argv[0] is name. If the one that
+// was noted last is not one of them it looks at all: a process may be there
+// whose number nobody had time to write down.
+func processesNamed(name string, noted int) []int {
+	if noted > 0 && isNamed(noted, name) {
+		return []int{noted}
+	}
+	dirs, _ := filepath.Glob("/proc/[0-9]*")
 	var pids []int
-	for _, file := range files {
-		line, err := os.ReadFile(file)
-		if err != nil {
-			continue // ended meanwhile
-		}
-		if first, _, _ := bytes.Cut(line, []byte{0}); string(first) != name {
-			continue
-		}
-		if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(file))); err == nil {
+	for _, dir := range dirs {
+		if pid, err := strconv.Atoi(filepath.Base(dir)); err == nil && isNamed(pid, name) {
 			pids = append(pids, pid)
 		}
 	}
 	return pids
+}
+
+// isNamed reports whether argv[0] of a process is name. It is not if the
+// process has ended.
+func isNamed(pid int, name string) bool {
+	line, _ := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "cmdline"))
+	first, _, _ := bytes.Cut(line, []byte{0})
+	return string(first) == name
 }
 
 // ProgramOf is the path of a process's program, "" if there is no such

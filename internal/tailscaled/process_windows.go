@@ -9,7 +9,7 @@ import (
 
 // processesNamed lists the processes that run a program: a session's daemon is
 // a copy of its own there, since links need a right that runners lack.
-func processesNamed(program string) []int {
+func processesNamed(program string, _ int) []int {
 	snapshot, err := windows.CreateToolhelp32Snapshot(windows.TH32CS_SNAPPROCESS, 0)
 	if err != nil {
 		return nil

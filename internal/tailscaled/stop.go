@@ -21,6 +21,7 @@ const (
 // Stopping ends the daemon of one session, from any process.
 type Stopping struct {
 	Dir  string // of the session
+	PID  int    // as it was noted; 0 if it was not
 	TUN  bool   // it had a network interface
 	Sudo bool   // it is root's and we are not
 	Self string // this program, for sudo to run again
@@ -62,7 +63,7 @@ func (s Stopping) Stop(ctx context.Context) error {
 // processes are those whose first argument is the session's own link, which
 // no other process has: a number alone may belong to somebody else by now.
 func (s Stopping) processes() []int {
-	return processesNamed(filepath.Join(s.Dir, linkName))
+	return processesNamed(filepath.Join(s.Dir, linkName), s.PID)
 }
 
 // end ends a daemon. killed means that it had no time to restore anything.
