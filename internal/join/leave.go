@@ -172,13 +172,8 @@ func (l *leaving) stopDaemon(ctx context.Context) error {
 		return nil
 	}
 	stopping := tailscaled.Stopping{
-<<<<<<< Updated upstream
-		Dir: l.session.dir, TUN: state.TUN, HostPATH: state.HostPATH,
-		Sudo: l.bySudo(), Self: l.Self, Limit: l.limits.stop,
-=======
 		Dir: l.session.dir, PID: state.PID, TUN: state.TUN, HostPATH: state.HostPATH,
-		Sudo: state.Sudo && os.Geteuid() != 0, Self: l.Self, Limit: l.limits.stop,
->>>>>>> Stashed changes
+		Sudo: l.bySudo(), Self: l.Self, Limit: l.limits.stop,
 	}
 	if state.TUN { // never another path: this may be removed by root
 		stopping.Socket, stopping.SocketDir = tailscaled.DefaultSocket, state.SocketDir

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -117,7 +118,7 @@ func exists(path string) bool {
 
 // start runs the daemon from here.
 func (l launch) start(asNobody bool) (process, error) {
-	log, err := os.OpenFile(filepath.Join(l.Dir, logName), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	log, err := openLog(l.Dir)
 	if err != nil {
 		return process{}, err
 	}
@@ -145,6 +146,10 @@ func (l launch) start(asNobody bool) (process, error) {
 	return process{cmd.Process.Pid, wait(cmd)}, nil
 }
 
+func openLog(dir string) (*os.File, error) {
+	return os.OpenFile(filepath.Join(dir, logName), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+}
+
 func wait(cmd *exec.Cmd) <-chan struct{} {
 	exited := make(chan struct{})
 	go func() {
@@ -156,16 +161,20 @@ func wait(cmd *exec.Cmd) <-chan struct{} {
 
 // bySudo runs this program again as root, to start the daemon there.
 func (l launch) bySudo(ctx context.Context, self string) (process, error) {
-	var started struct{ PID int }
 	caller, err := user.Current()
 	if err != nil {
 		return process{}, fmt.Errorf("asking who we are: %w", err)
 	}
 	l.Operator = caller.Username
-	if err := runAsRoot(ctx, self, "start", l, &started); err != nil {
+	var s started
+	if err := runAsRoot(ctx, self, "start", l, &s); err != nil {
 		return process{}, err
 	}
-	return process{started.PID, watchExit(started.PID)}, nil
+	p := process{s.PID, watchExit(s.PID)}
+	if s.Ended {
+		return p, errExited
+	}
+	return p, nil
 }
 
 // runAsRoot runs the named task of RootTask under sudo, and reads its answer.
@@ -174,11 +183,18 @@ func runAsRoot(ctx context.Context, self, task string, in, out any) error {
 	if err != nil {
 		return err
 	}
-	var answer, words bytes.Buffer
+	var said, words bytes.Buffer
 	cmd := exec.CommandContext(ctx, "sudo", "-n", "--", self, "root", task)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(body), &answer, &words
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(body), &said, &words
 	if err := cmd.Run(); err != nil {
 		return fmt.Errorf("running as root: %w: %s", err, strings.TrimSpace(words.String()))
 	}
-	return json.Unmarshal(answer.Bytes(), out)
+	got := answer{Value: out}
+	if err := json.Unmarshal(said.Bytes(), &got); err != nil {
+		return fmt.Errorf("running as root: %w", err)
+	}
+	if got.Error != "" {
+		return errors.New(got.Error)
+	}
+	return nil
 }
