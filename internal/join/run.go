@@ -79,7 +79,10 @@ func (j *joining) logIn(ctx context.Context, key func() (secret.Text, error), lo
 		return j.explainLogin(err)
 	}
 	j.result.Node = node
-	return j.session.note(func(r *record) { r.Node, r.Key.Used = node.ID, true })
+	return j.session.note(func(r *record) {
+		r.Node = node.ID
+		r.Key.Used = j.StateDir == "" // a node that is known by its state needs no key
+	})
 }
 
 // register logs in. If control calls a key of ours used up, then the daemon's
