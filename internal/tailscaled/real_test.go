@@ -4,6 +4,7 @@ package tailscaled
 
 import (
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -23,10 +24,16 @@ func TestFind_realDaemon(t *testing.T) {
 		t.Errorf("on the host: got %s, full %v, want %s of the small build", got.Version, got.Full, build.Version())
 	}
 
-	server, err := localtailnet.NewPackages(t.TempDir())
+	// One archive under two names: packing takes longest.
+	kept := t.TempDir()
+	server, err := localtailnet.NewPackages(kept)
 	must(t, err)
-	must(t, server.Add(localtailnet.Release{Version: build.Version(), Daemon: daemon, CLI: filepath.Join(dir, "tailscale")}))
-	must(t, server.Add(localtailnet.Release{Version: "1.98.4", Daemon: daemon, CLI: filepath.Join(dir, "tailscale")}))
+	current := release(t, build.Version(), "")
+	current.Daemon = daemon
+	must(t, server.Add(current))
+	archive, err := os.ReadFile(filepath.Join(kept, current.Path()))
+	must(t, err)
+	must(t, server.AddArchive(localtailnet.Release{Version: "1.98.4"}, archive))
 	listener := httptest.NewServer(server)
 	t.Cleanup(listener.Close)
 	in := Install{Mode: Download, Mirror: listener.URL, RootKey: server.RootKey, CacheDir: t.TempDir()}
