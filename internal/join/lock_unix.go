@@ -30,15 +30,17 @@ var errBusy = errors.New("another process still works on this session")
 // awaitLock takes the directory over from a join that has ended, or from
 // another leave. It is held until this process ends.
 func awaitLock(dir string, limit time.Duration) error {
-	file, err := os.Open(dir)
+	// No os.File: the garbage collector would close it, and so unlock.
+	fd, err := syscall.Open(dir, syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
 	if err != nil {
 		return fmt.Errorf("locking session directory: %w", err)
 	}
 	locked := make(chan error, 1)
-	go func() { locked <- syscall.Flock(int(file.Fd()), syscall.LOCK_EX) }()
+	go func() { locked <- syscall.Flock(fd, syscall.LOCK_EX) }()
 	select {
 	case err = <-locked:
 	case <-time.After(limit):
+		syscall.Close(fd) // so that it is free again once the call above has it
 		err = errBusy
 	}
 	if err != nil {
