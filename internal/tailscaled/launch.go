@@ -184,7 +184,7 @@ func runAsRoot(ctx context.Context, self, task string, in, out any) error {
 		return err
 	}
 	var said, words bytes.Buffer
-	cmd := exec.CommandContext(ctx, "sudo", "-n", "--", self, "root", task)
+	cmd := sudo(ctx, self, "root", task)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(body), &said, &words
 	if err := cmd.Run(); err != nil {
 		return fmt.Errorf("running as root: %w: %s", err, strings.TrimSpace(words.String()))

@@ -10,7 +10,7 @@ import (
 
 // processesNamed lists the processes whose argv[0] is name.
 func processesNamed(name string, _ int) []int {
-	out, err := exec.Command("ps", "-axwwo", "pid=,command=").Output()
+	out, err := ps("-axwwo", "pid=,command=")
 	if err != nil {
 		return nil
 	}
@@ -40,9 +40,16 @@ func AwaitExit(pid int, limit time.Duration) bool {
 
 // ProgramOf is the path of a process's program, "" if there is none.
 func ProgramOf(pid int) string {
-	out, err := exec.Command("ps", "-p", strconv.Itoa(pid), "-o", "comm=").Output()
+	out, err := ps("-p", strconv.Itoa(pid), "-o", "comm=")
 	if err != nil {
 		return ""
 	}
 	return strings.TrimSpace(string(out))
+}
+
+// ps gets nothing of a job's environment, which holds tokens.
+func ps(args ...string) ([]byte, error) {
+	cmd := exec.Command("ps", args...)
+	cmd.Env = []string{}
+	return cmd.Output()
 }

@@ -75,9 +75,17 @@ func bySudo(ctx context.Context) Choice {
 func canSudo(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	words, err := exec.CommandContext(ctx, "sudo", "-n", "true").CombinedOutput()
+	words, err := sudo(ctx, "true").CombinedOutput()
 	if err != nil && len(words) > 0 {
 		return errors.New(strings.TrimSpace(string(words)))
 	}
 	return err
+}
+
+// sudo is a command that root runs, if no password is asked for. It gets
+// nothing of a job's environment, which holds tokens.
+func sudo(ctx context.Context, words ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, "sudo", append([]string{"-n", "--"}, words...)...)
+	cmd.Env = []string{"PATH=" + hostPATH()}
+	return cmd
 }
