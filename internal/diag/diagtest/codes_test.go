@@ -60,7 +60,7 @@ func codesInSources(t *testing.T) map[string]string {
 		if code, ok := text(value); ok {
 			codes[code] = s.at(files, value)
 		} else {
-			t.Errorf("%s: the code of a Problem must stand here as a string", s.at(files, value))
+			t.Errorf("%s: the code of a Problem must stand in it, as a string", s.at(files, value))
 		}
 	}
 	for _, s := range all {
@@ -91,21 +91,25 @@ func functions(file *ast.File) (all []*ast.FuncDecl) {
 	return all
 }
 
-// codesIn are the expressions behind `Code:` in the Problems of a function.
+// codesIn are the codes of the Problems that a function writes down.
 func codesIn(f *ast.FuncDecl) (codes []ast.Expr) {
 	ast.Inspect(f, func(node ast.Node) bool {
-		literal, ok := node.(*ast.CompositeLit)
-		if !ok || nameOf(literal.Type) != "Problem" {
-			return true
-		}
-		for _, element := range literal.Elts {
-			if pair, ok := element.(*ast.KeyValueExpr); ok && nameOf(pair.Key) == "Code" {
-				codes = append(codes, pair.Value)
-			}
+		if literal, ok := node.(*ast.CompositeLit); ok && nameOf(literal.Type) == "Problem" {
+			codes = append(codes, codeOf(literal))
 		}
 		return true
 	})
 	return codes
+}
+
+// codeOf is the expression behind `Code:`, the Problem itself if it has none.
+func codeOf(problem *ast.CompositeLit) ast.Expr {
+	for _, element := range problem.Elts {
+		if pair, ok := element.(*ast.KeyValueExpr); ok && nameOf(pair.Key) == "Code" {
+			return pair.Value
+		}
+	}
+	return problem
 }
 
 // codesByMakers are the codes that a file gives to makers of its package.

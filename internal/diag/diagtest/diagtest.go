@@ -43,7 +43,7 @@ func Samples(t *testing.T, from string, problems ...error) {
 			block.text = problem.Text()
 		}
 		if diff := cmp.Diff(block.text, problem.Text()); diff != "" {
-			t.Errorf("docs/errors.md, ## %s, is not what the code renders; -update writes it (-page +code):\n%s", problem.Code, diff)
+			t.Errorf("docs/errors.md, ## %s, is not what the code renders; go test ./internal/%s -update writes it (-page +code):\n%s", problem.Code, from, diff)
 		}
 	}
 	for code, blocks := range shown {
