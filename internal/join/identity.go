@@ -22,18 +22,11 @@ func (j *joining) authKey(ctx context.Context) (secret.Text, error) {
 		return j.Identity.AuthKey, nil
 	}
 	j.API.Open(ctx)
-	if err := j.session.note(j.Identity.record(j.API)); err != nil {
-		return secret.Text{}, err
-	}
 	key, err := retry.Do(ctx, j.again, j.mint)
 	if ctx.Err() != nil { // it was not the server that failed
 		return key, err
 	}
 	return key, j.explainSilence(err)
-}
-
-func (i Identity) record(api *tsapi.Client) func(*record) {
-	return func(r *record) { r.API, r.ClientID, r.Audience = api.BaseURL, i.ClientID, i.Audience }
 }
 
 func (j *joining) again(err error, wait time.Duration) {

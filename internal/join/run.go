@@ -11,12 +11,13 @@ import (
 	"github.com/tailjoin/tailjoin/internal/retry"
 	"github.com/tailjoin/tailjoin/internal/secret"
 	"github.com/tailjoin/tailjoin/internal/tailscaled"
+	"github.com/tailjoin/tailjoin/internal/tsapi"
 )
 
 // Run joins and returns when the tailnet is usable. If it fails, or ctx ends,
 // it has left again.
 func Run(ctx context.Context, r Request, d Deps) (Result, error) {
-	s, err := newSession(r.Dir)
+	s, err := newSession(r.Dir, r.known(d.API))
 	if err != nil {
 		return Result{}, err
 	}
@@ -31,6 +32,15 @@ func Run(ctx context.Context, r Request, d Deps) (Result, error) {
 		return Result{}, err
 	}
 	return result, nil
+}
+
+// known is what Leave will need, as far as it is known before anything is done.
+func (r Request) known(api *tsapi.Client) record {
+	known := record{Cache: r.Install.CacheDir}
+	if r.Identity.AuthKey.IsZero() {
+		known.API, known.ClientID, known.Audience = api.BaseURL, r.Identity.ClientID, r.Identity.Audience
+	}
+	return known
 }
 
 var errTimeout = errors.New("the time limit of the join is over")
@@ -184,41 +194,31 @@ func (j *joining) waitingDaemon(ctx context.Context) (*tailscaled.Login, error) 
 		return tailscaled.Choose(ctx, j.Network), nil
 	})
 	end := j.phases.measure("install")
-	binary, err := j.install(ctx)
+	binary, err := j.Install.Find(ctx)
 	end()
 	if err != nil {
 		return nil, err
 	}
 	j.result.Binary = binary
 	rights, _ := choice()
-	if err := j.startDaemon(ctx, rights); err != nil {
-		return nil, err
-	}
-	return j.daemon.Prepare(ctx, &j.Up.Prefs)
+	return j.startDaemon(ctx, rights)
 }
 
-func (j *joining) install(ctx context.Context) (tailscaled.Binary, error) {
-	if err := j.session.note(func(r *record) { r.Cache = j.Install.CacheDir }); err != nil {
-		return tailscaled.Binary{}, err
-	}
-	return j.Install.Find(ctx)
-}
-
-func (j *joining) startDaemon(ctx context.Context, choice tailscaled.Choice) error {
+func (j *joining) startDaemon(ctx context.Context, choice tailscaled.Choice) (*tailscaled.Login, error) {
 	if choice.Reason != "" && j.Network == tailscaled.WantTUN {
-		return noInterface(choice.Reason, nil)
+		return nil, noInterface(choice.Reason, nil)
 	}
 	defer j.phases.measure("daemon")()
-	err := j.startWith(ctx, choice)
+	login, err := j.startWith(ctx, choice)
 	if err == nil || !choice.TUN || ctx.Err() != nil {
-		return err
+		return login, err
 	}
 	if j.Network == tailscaled.WantTUN {
-		return noInterface("tailscaled did not start with one", err)
+		return nil, noInterface("tailscaled did not start with one", err)
 	}
 	j.Log.Warn("tailscaled did not start with a network interface; trying without", "cause", err)
 	if stopErr := j.leaving().stopDaemon(ctx); stopErr != nil {
-		return errors.Join(err, stopErr)
+		return nil, errors.Join(err, stopErr)
 	}
 	return j.startWith(ctx, tailscaled.Choose(ctx, tailscaled.WantUserspace))
 }
@@ -238,29 +238,33 @@ func noInterface(reason string, err error) error {
 	}
 }
 
-func (j *joining) startWith(ctx context.Context, choice tailscaled.Choice) error {
+func (j *joining) startWith(ctx context.Context, choice tailscaled.Choice) (*tailscaled.Login, error) {
 	if j.result.Binary.Service {
 		choice = tailscaled.Choice{Rights: tailscaled.Rights{TUN: true}}
 	}
 	config, err := j.config(choice)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if err := j.session.note(func(r *record) { r.Daemon = config.state() }); err != nil {
-		return err
+		return nil, err
 	}
 	j.daemon, err = tailscaled.Start(ctx, config.Config)
 	if j.daemon != nil {
 		err = errors.Join(err, j.session.note(func(r *record) { r.Daemon.PID = j.daemon.PID() }))
 	}
 	if err != nil {
-		return err
+		return nil, err
+	}
+	login, err := j.daemon.Prepare(ctx, &j.Up.Prefs)
+	if err != nil {
+		return nil, err
 	}
 	j.result.Socket, j.result.Proxy, j.result.TUN = j.daemon.Socket, config.Proxy, choice.TUN
 	if choice.Reason != "" {
 		j.Log.Info("no network interface: processes reach the tailnet by the proxies only", "because", choice.Reason)
 	}
-	return nil
+	return login, nil
 }
 
 // token is the job's ID token, noted for the summary and for explanations.

@@ -84,8 +84,9 @@ type link struct {
 // ID is not known: letters, digits and spaces, 50 at most.
 func (r record) Description() string { return "tailjoin " + r.ID }
 
-// newSession makes the directory, or takes an empty one that the hook made.
-func newSession(dir string) (*session, error) {
+// newSession makes the directory, or takes an empty one that the hook made,
+// and notes what is known before anything is done.
+func newSession(dir string, known record) (*session, error) {
 	if err := os.MkdirAll(filepath.Dir(dir), 0o700); err != nil {
 		return nil, fmt.Errorf("making session directory: %w", err)
 	}
@@ -102,7 +103,8 @@ func newSession(dir string) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &session{dir: dir, held: held, record: record{ID: strings.ToLower(rand.Text()), Join: self()}}
+	s := &session{dir: dir, held: held, record: known}
+	s.ID, s.Join = strings.ToLower(rand.Text()), self()
 	return s, s.save()
 }
 

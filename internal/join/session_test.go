@@ -12,7 +12,7 @@ import (
 
 func mustSession(t *testing.T) *session {
 	t.Helper()
-	s, err := newSession(filepath.Join(t.TempDir(), "session"))
+	s, err := newSession(filepath.Join(t.TempDir(), "session"), record{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,20 +50,20 @@ func TestSession_isThisUsersAlone(t *testing.T) {
 }
 
 func TestSession_takesTheEmptyDirectoryOfTheHook(t *testing.T) {
-	if _, err := newSession(mkdir(t, 0o700)); err != nil {
+	if _, err := newSession(mkdir(t, 0o700), record{}); err != nil {
 		t.Error(err)
 	}
 }
 
 func TestSession_refusesADirectoryThatOthersCanRead(t *testing.T) {
-	_, err := newSession(mkdir(t, 0o755))
+	_, err := newSession(mkdir(t, 0o755), record{})
 	if got := diag.As(err); got.Code != "input-invalid" {
 		t.Errorf("error %v, want input-invalid", err)
 	}
 }
 
 func TestSession_refusesAPlaceThatOthersCanChange(t *testing.T) {
-	_, err := newSession(filepath.Join(mkdir(t, 0o777), "session"))
+	_, err := newSession(filepath.Join(mkdir(t, 0o777), "session"), record{})
 	if got := diag.As(err); got.Code != "input-invalid" {
 		t.Errorf("error %v, want input-invalid", err)
 	}
@@ -82,7 +82,7 @@ func mkdir(t *testing.T, mode os.FileMode) string {
 }
 
 func TestSession_refusesOneThatJoinedAlready(t *testing.T) {
-	_, err := newSession(mustSession(t).dir)
+	_, err := newSession(mustSession(t).dir, record{})
 	if got := diag.As(err); got.Code != "session-exists" {
 		t.Errorf("error %v, want session-exists", err)
 	}

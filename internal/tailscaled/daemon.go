@@ -44,7 +44,7 @@ const (
 	pathName  = "path"
 )
 
-// Start runs the daemon and returns when its LocalAPI answers. The process
+// Start runs the daemon and returns when its LocalAPI can be called. The process
 // has a session of its own and its output in a file: a daemon that held the
 // step's output would be ended with the step.
 func Start(ctx context.Context, c Config) (*Daemon, error) {
@@ -62,7 +62,7 @@ func Start(ctx context.Context, c Config) (*Daemon, error) {
 	if err != nil {
 		return nil, fmt.Errorf("starting tailscaled: %w", err)
 	}
-	if err := d.awaitBackend(ctx); err != nil {
+	if err := d.awaitSocket(ctx); err != nil {
 		return d, d.explain(err)
 	}
 	return d, nil
@@ -71,7 +71,7 @@ func Start(ctx context.Context, c Config) (*Daemon, error) {
 // service is the daemon that an MSI installed for this join: Windows runs it.
 func (c Config) service(ctx context.Context) (*Daemon, error) {
 	d := Attach(c.Dir, DefaultSocket, 0)
-	return d, d.awaitBackend(ctx)
+	return d, d.awaitSocket(ctx)
 }
 
 // prepare lays out the directory: the link by which the daemon is known, and
@@ -131,17 +131,15 @@ const between = 500 * time.Microsecond
 
 var errExited = errors.New("tailscaled ended")
 
-// awaitBackend returns when the LocalAPI answers. Once the socket accepts,
-// the daemon itself holds the first call until its backend is up.
-func (d *Daemon) awaitBackend(ctx context.Context) error {
+// awaitSocket returns when the socket accepts. The daemon itself holds the
+// first call until its backend is up.
+func (d *Daemon) awaitSocket(ctx context.Context) error {
 	tick := time.NewTicker(between)
 	defer tick.Stop()
 	for {
 		conn, err := d.dial(ctx, "", "")
 		if err == nil {
-			conn.Close()
-			_, err := d.Local.GetPrefs(ctx)
-			return err
+			return conn.Close()
 		}
 		select {
 		case <-tick.C:

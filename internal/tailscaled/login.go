@@ -36,12 +36,12 @@ type Login struct {
 // wants to run dials the server it knew before.
 func (d *Daemon) Prepare(ctx context.Context, prefs *ipn.MaskedPrefs) (*Login, error) {
 	if _, err := d.Local.EditPrefs(ctx, prefs); err != nil {
-		return nil, fmt.Errorf("setting the daemon's preferences: %w", err)
+		return nil, d.explain(fmt.Errorf("setting the daemon's preferences: %w", err))
 	}
 	// The bus lives as long as the login, not as this call's caller.
 	events, err := d.Local.WatchIPNBus(ctx, ipn.NotifyInitialState|ipn.NotifyNoNetMap)
 	if err != nil {
-		return nil, fmt.Errorf("watching the daemon: %w", err)
+		return nil, d.explain(fmt.Errorf("watching the daemon: %w", err))
 	}
 	return &Login{d, events}, nil
 }

@@ -64,14 +64,14 @@ func rootStart(ctx context.Context, in []byte) (any, error) {
 	}
 	d := Attach(l.Dir, l.socket(), p.pid)
 	d.process = p
-	err = d.awaitBackend(ctx)
+	err = d.awaitSocket(ctx)
+	if err == nil {
+		err = setOperator(ctx, d.Local, l.Operator)
+	}
 	if errors.Is(err, errExited) {
 		return started{p.pid, true}, nil
 	}
-	if err != nil {
-		return nil, err
-	}
-	return started{PID: p.pid}, setOperator(ctx, d.Local, l.Operator)
+	return started{PID: p.pid}, err
 }
 
 func (l launch) socket() string {
