@@ -128,17 +128,16 @@ func (l launch) start(asNobody bool) (process, error) {
 	cmd.Dir = l.Dir
 	cmd.Stdout, cmd.Stderr = log, log
 	setOwnSession(cmd)
+	defer closeExtra(cmd)
 	if asNobody {
 		if err := l.becomeNobody(cmd); err != nil {
 			return process{}, err
 		}
 	}
 	if l.TUN {
-		release, err := holdTUN(cmd)
-		if err != nil {
+		if err := holdTUN(cmd); err != nil {
 			return process{}, err
 		}
-		defer release()
 	}
 	if err := cmd.Start(); err != nil {
 		return process{}, err
@@ -148,6 +147,13 @@ func (l launch) start(asNobody bool) (process, error) {
 
 func openLog(dir string) (*os.File, error) {
 	return os.OpenFile(filepath.Join(dir, logName), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+}
+
+// closeExtra closes our side of the files that the daemon is to hold.
+func closeExtra(cmd *exec.Cmd) {
+	for _, file := range cmd.ExtraFiles {
+		file.Close()
+	}
 }
 
 func wait(cmd *exec.Cmd) <-chan struct{} {

@@ -16,18 +16,18 @@ import (
 
 // holdTUN has the daemon hold the lock on this machine's one Tailscale
 // interface, for as long as it lives.
-func holdTUN(cmd *exec.Cmd) (release func(), err error) {
+func holdTUN(cmd *exec.Cmd) error {
 	lock, err := net.Listen("unix", lockName)
 	if err != nil {
-		return nil, errors.New("another join on this machine took the network interface first")
+		return errors.New("another join on this machine took the network interface first")
 	}
 	file, err := lock.(*net.UnixListener).File()
 	lock.Close()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	cmd.ExtraFiles = append(cmd.ExtraFiles, file)
-	return func() { file.Close() }, nil
+	return nil
 }
 
 // nobody is the user without rights, on every Linux.
@@ -51,6 +51,25 @@ func (l launch) becomeNobody(cmd *exec.Cmd) error {
 		}
 	}
 	cmd.SysProcAttr.Credential = &syscall.Credential{Uid: nobody, Gid: nobody}
+	return passThrough(cmd)
+}
+
+// passThrough lets a daemon that is nobody get to its directory where nobody
+// may not pass, as below /root: it may read everything, and write nothing more.
+// The kernel gives it that right with its program, so that it has to find the
+// program without.
+func passThrough(cmd *exec.Cmd) error {
+	if !hasCapability(unix.CAP_DAC_READ_SEARCH) {
+		return nil
+	}
+	program, err := os.Open(cmd.Path)
+	if err != nil {
+		return err
+	}
+	cmd.ExtraFiles = append(cmd.ExtraFiles, program)
+	cmd.Path = fmt.Sprintf("/proc/self/fd/%d", 2+len(cmd.ExtraFiles))
+	cmd.Dir = "/"
+	cmd.SysProcAttr.AmbientCaps = []uintptr{unix.CAP_DAC_READ_SEARCH}
 	return nil
 }
 

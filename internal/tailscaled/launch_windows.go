@@ -54,7 +54,7 @@ func dialSocket(ctx context.Context, path string) (net.Conn, error) {
 }
 
 // holdTUN has nothing to hold: a daemon of ours on Windows is a userspace one.
-func holdTUN(*exec.Cmd) (release func(), err error) { return func() {}, nil }
+func holdTUN(*exec.Cmd) error { return nil }
 
 func (l launch) becomeNobody(*exec.Cmd) error {
 	return errors.New("running as nobody is for Linux only")
