@@ -123,7 +123,7 @@ func (in Install) Find(ctx context.Context) (Binary, error) {
 		b, err := s.find(in, ctx)
 		miss, ok := errors.AsType[*absent](err)
 		if !ok {
-			return b, err
+			return b, withMisses(err, missed)
 		}
 		missed = append(missed, diag.Fact{Name: s.name, Value: miss.why})
 	}
@@ -146,6 +146,15 @@ func (in Install) Check() error {
 		return diag.Input(fmt.Sprintf("tailscale-path and install: %s exclude each other", in.Mode), "leave out one of them")
 	}
 	return in.checkMirror()
+}
+
+// withMisses adds to a failed download why there was one: without that a package
+// server is blamed that was only asked because a mirror has too little.
+func withMisses(err error, missed []diag.Fact) error {
+	if p, ok := errors.AsType[*diag.Problem](err); ok && p.Code == "download-failed" {
+		p.Facts = append(p.Facts, missed...)
+	}
+	return err
 }
 
 // An absent says why a source does not have what is wanted.
