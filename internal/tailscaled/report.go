@@ -53,10 +53,28 @@ const (
 	lastLines = 12
 )
 
-// LastLines are the end of the daemon's log, without its chatter.
+// LastLines are the end of the daemon's log, without its chatter, and the last
+// of those that say the same.
 func (d *Daemon) LastLines() []string {
 	lines := slices.DeleteFunc(d.logLines(), isChatter)
-	return lines[max(0, len(lines)-lastLines):]
+	var last []string
+	said := map[string]bool{}
+	for _, line := range slices.Backward(lines) {
+		if what := withoutTime(line); !said[what] && len(last) < lastLines {
+			said[what] = true
+			last = append(last, line)
+		}
+	}
+	slices.Reverse(last)
+	return last
+}
+
+// withoutTime is a line of Go's log package without its date and time.
+func withoutTime(line string) string {
+	if parts := strings.SplitN(line, " ", 3); len(parts) == 3 && strings.Count(parts[0], "/") == 2 {
+		return parts[2]
+	}
+	return line
 }
 
 // isChatter holds for the lines of a level that --verbose is for. A build
