@@ -41,9 +41,10 @@ func (c Config) launch(ctx context.Context) (process, error) {
 
 // flags are ours, then the user's, which win.
 func (c Config) flags() []string {
+	socket, state := c.paths()
 	flags := []string{
-		"--socket=" + c.SocketPath(),
-		"--statedir=" + filepath.Join(c.Dir, stateName),
+		"--socket=" + socket,
+		"--statedir=" + state,
 		"--state=mem:",
 		"--tun=" + c.tun(),
 		"--port=0",
@@ -58,6 +59,15 @@ func (c Config) flags() []string {
 		flags = append(flags, "--verbose=1")
 	}
 	return append(flags, c.Args...)
+}
+
+// paths are the daemon's socket and its own directory, as it calls them: one
+// that runs as nobody is in there, and knows no other way.
+func (c Config) paths() (socket, state string) {
+	if c.Rights.Nobody {
+		return filepath.Base(c.SocketPath()), "."
+	}
+	return c.SocketPath(), filepath.Join(c.Dir, stateName)
 }
 
 func (c Config) tun() string {
@@ -77,7 +87,8 @@ func (c Config) environment() []string {
 	} else {
 		linkPrograms(path)
 	}
-	env := []string{"PATH=" + path, "HOME=" + c.Dir, "TS_LOGS_DIR=" + filepath.Join(c.Dir, stateName)}
+	_, state := c.paths()
+	env := []string{"PATH=" + path, "HOME=" + state, "TS_LOGS_DIR=" + state}
 	return append(env, c.Env...)
 }
 
@@ -130,9 +141,11 @@ func (l launch) start(asNobody bool) (process, error) {
 	setOwnSession(cmd)
 	defer closeExtra(cmd)
 	if asNobody {
-		if err := l.becomeNobody(cmd); err != nil {
+		release, err := l.becomeNobody(cmd)
+		if err != nil {
 			return process{}, err
 		}
+		defer release()
 	}
 	if l.TUN {
 		if err := holdTUN(cmd); err != nil {

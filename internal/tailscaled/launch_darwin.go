@@ -9,8 +9,8 @@ import (
 // holdTUN has nothing to hold: every utun is an interface of its own.
 func holdTUN(*exec.Cmd) error { return nil }
 
-func (l launch) becomeNobody(*exec.Cmd) error {
-	return errors.New("running as nobody is for Linux only")
+func (l launch) becomeNobody(*exec.Cmd) (release func(), err error) {
+	return nil, errors.New("running as nobody is for Linux only")
 }
 
 func watchExit(pid int) <-chan struct{} {

@@ -33,44 +33,45 @@ func holdTUN(cmd *exec.Cmd) error {
 // nobody is the user without rights, on every Linux.
 const nobody = 65534
 
-// becomeNobody has the daemon run without any right over the host. It gets a
-// copy of its program and a directory of its own, since ours and the cache
-// may be root's alone.
-func (l launch) becomeNobody(cmd *exec.Cmd) error {
-	// 0711: nobody may pass through to what is its own, but see nothing.
-	if err := os.Chmod(l.Dir, 0o711); err != nil {
-		return err
+// becomeNobody has the daemon run without any right over the host. It may not
+// go where its program and its directory are, a root's home for one: both are
+// opened here and handed on, and the daemon finds its files by names that are
+// relative to the directory.
+func (l launch) becomeNobody(cmd *exec.Cmd) (release func(), err error) {
+	state := filepath.Join(l.Dir, stateName)
+	if err := os.Chown(state, nobody, nobody); err != nil {
+		return nil, err
 	}
-	program := filepath.Join(l.Dir, linkName)
-	if err := replaceByCopy(program); err != nil {
-		return fmt.Errorf("copying tailscaled: %w", err)
+	program, err := l.programForAll()
+	if err != nil {
+		return nil, err
 	}
-	for _, dir := range []string{filepath.Join(l.Dir, stateName), filepath.Join(l.Dir, pathName)} {
-		if err := os.Chown(dir, nobody, nobody); err != nil {
-			return err
-		}
+	dir, err := os.Open(state)
+	if err != nil {
+		program.Close()
+		return nil, err
 	}
+	cmd.Path, cmd.Dir = handed(program), handed(dir)
 	cmd.SysProcAttr.Credential = &syscall.Credential{Uid: nobody, Gid: nobody}
-	return passThrough(cmd)
+	return func() { program.Close(); dir.Close() }, nil
 }
 
-// passThrough lets a daemon that is nobody get to its directory where nobody
-// may not pass, as below /root: it may read everything, and write nothing more.
-// The kernel gives it that right with its program, so that it has to find the
-// program without.
-func passThrough(cmd *exec.Cmd) error {
-	if !hasCapability(unix.CAP_DAC_READ_SEARCH) {
-		return nil
+// handed is the path by which a forked process reaches an open file, whatever
+// it may do with the directories on the way.
+func handed(file *os.File) string { return fmt.Sprintf("/proc/self/fd/%d", file.Fd()) }
+
+// programForAll opens the daemon's program, or a copy if only its owner may
+// run it.
+func (l launch) programForAll() (*os.File, error) {
+	path := filepath.Join(l.Dir, linkName)
+	info, err := os.Stat(path)
+	if err == nil && info.Mode()&0o001 == 0 {
+		err = replaceByCopy(path)
 	}
-	program, err := os.Open(cmd.Path)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	cmd.ExtraFiles = append(cmd.ExtraFiles, program)
-	cmd.Path = fmt.Sprintf("/proc/self/fd/%d", 2+len(cmd.ExtraFiles))
-	cmd.Dir = "/"
-	cmd.SysProcAttr.AmbientCaps = []uintptr{unix.CAP_DAC_READ_SEARCH}
-	return nil
+	return os.Open(path)
 }
 
 // replaceByCopy turns a link into a copy of what it points to.
@@ -89,7 +90,7 @@ func replaceByCopy(link string) error {
 		to.Close()
 		return err
 	}
-	if err := to.Close(); err != nil {
+	if err := errors.Join(to.Chmod(0o755), to.Close()); err != nil { // whatever the umask
 		return err
 	}
 	return os.Rename(copied, link)

@@ -56,8 +56,8 @@ func dialSocket(ctx context.Context, path string) (net.Conn, error) {
 // holdTUN has nothing to hold: a daemon of ours on Windows is a userspace one.
 func holdTUN(*exec.Cmd) error { return nil }
 
-func (l launch) becomeNobody(*exec.Cmd) error {
-	return errors.New("running as nobody is for Linux only")
+func (l launch) becomeNobody(*exec.Cmd) (release func(), err error) {
+	return nil, errors.New("running as nobody is for Linux only")
 }
 
 func watchExit(pid int) <-chan struct{} {
