@@ -121,8 +121,20 @@ func Attach(dir, socket string, pid int) *Daemon {
 	return d
 }
 
+var errForeign = errors.New("another tailscaled answers there")
+
+// dial connects to this daemon and to no other: where `tailscale` looks for
+// one, the host's or that of another join may have taken its place.
 func (d *Daemon) dial(ctx context.Context, _, _ string) (net.Conn, error) {
-	return dialSocket(ctx, d.Socket)
+	conn, err := dialSocket(ctx, d.Socket)
+	if err != nil {
+		return nil, err
+	}
+	if d.Socket == DefaultSocket && !listensAs(conn, filepath.Join(filepath.Dir(d.log), linkName), d.process.pid) {
+		conn.Close()
+		return nil, errForeign
+	}
+	return conn, nil
 }
 
 // between is the pause between attempts to connect to a socket that is not

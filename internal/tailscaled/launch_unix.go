@@ -4,6 +4,7 @@ package tailscaled
 
 import (
 	"context"
+	"errors"
 	"net"
 	"os"
 	"os/exec"
@@ -44,4 +45,14 @@ func setOwnSession(cmd *exec.Cmd) {
 func dialSocket(ctx context.Context, path string) (net.Conn, error) {
 	var dialer net.Dialer
 	return dialer.DialContext(ctx, "unix", path)
+}
+
+// control calls f with the descriptor of a connection.
+func control(conn net.Conn, f func(fd int) error) error {
+	raw, err := conn.(syscall.Conn).SyscallConn()
+	if err != nil {
+		return err
+	}
+	controlled := raw.Control(func(fd uintptr) { err = f(int(fd)) })
+	return errors.Join(controlled, err)
 }

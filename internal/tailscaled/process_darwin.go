@@ -1,11 +1,14 @@
 package tailscaled
 
 import (
+	"net"
 	"os/exec"
 	"strconv"
 	"strings"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // processesNamed lists the processes whose argv[0] is name.
@@ -36,6 +39,17 @@ func AwaitExit(pid int, limit time.Duration) bool {
 		}
 	}
 	return false
+}
+
+// listensAs reports whether the process that listens at the other end is the
+// one that was noted. Asking for its name would cost a process each time.
+func listensAs(conn net.Conn, _ string, noted int) bool {
+	var pid int
+	err := control(conn, func(fd int) (err error) {
+		pid, err = unix.GetsockoptInt(fd, unix.SOL_LOCAL, unix.LOCAL_PEERPID)
+		return err
+	})
+	return err == nil && (noted == 0 || pid == noted)
 }
 
 // ProgramOf is the path of a process's program, "" if there is none.

@@ -2,9 +2,12 @@ package tailscaled
 
 import (
 	"bytes"
+	"net"
 	"os"
 	"path/filepath"
 	"strconv"
+
+	"golang.org/x/sys/unix"
 )
 
 // processesNamed lists the processes whose argv[0] is name. If the one that
@@ -30,6 +33,25 @@ func isNamed(pid int, name string) bool {
 	line, _ := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "cmdline"))
 	first, _, _ := bytes.Cut(line, []byte{0})
 	return string(first) == name
+}
+
+// listensAs reports whether the process that listens at the other end has this
+// name. Where the machine does not show us other users' processes, its number
+// must do (hidepid in proc(5)).
+func listensAs(conn net.Conn, name string, noted int) bool {
+	var peer *unix.Ucred
+	err := control(conn, func(fd int) (err error) {
+		peer, err = unix.GetsockoptUcred(fd, unix.SOL_SOCKET, unix.SO_PEERCRED)
+		return err
+	})
+	if err != nil {
+		return false
+	}
+	pid := int(peer.Pid)
+	if _, err := os.Stat(filepath.Join("/proc", strconv.Itoa(pid), "cmdline")); err != nil {
+		return pid == noted
+	}
+	return isNamed(pid, name)
 }
 
 // ProgramOf is the path of a process's program, "" if there is no such

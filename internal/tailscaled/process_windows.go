@@ -1,6 +1,7 @@
 package tailscaled
 
 import (
+	"net"
 	"strings"
 	"unsafe"
 
@@ -24,6 +25,9 @@ func processesNamed(program string, _ int) []int {
 	}
 	return pids
 }
+
+// listensAs: the name of the pipe is the session's own.
+func listensAs(net.Conn, string, int) bool { return true }
 
 // ProgramOf is the path of a process's program, "" if there is no such
 // process or it is somebody else's.
