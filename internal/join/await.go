@@ -54,7 +54,8 @@ func (j *joining) unreached(what, target string, err error) error {
 		Summary: fmt.Sprintf("%s %s had no success within %v", what, target, j.Timeout),
 		Facts:   j.daemon.Findings(context.Background()),
 		Err:     err,
-		Hint:    "the node is on the tailnet. See that the policy lets its tags reach the target: " + policy + "\nthat the target is up, and that it listens there",
+		Hint: "the node is on the tailnet. See that the policy lets its tags reach the target: " + policy + "\n" +
+			"that the target is up, and that it listens there",
 	}
 }
 

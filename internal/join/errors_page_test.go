@@ -43,7 +43,7 @@ func TestErrorsPage_showsWhatIsRendered(t *testing.T) {
 		federated().explainKey(&tsapi.Error{Status: 404, Message: "tailnet not found"}, tsapi.AccessToken{}),
 		byKey().explainLogin(&tailscaled.LoginError{Message: "invalid key: API key does not exist"}),
 
-		onTailnet(t, cutOff, "Tailscale cannot connect to the control server.").ended(atTimeLimit(t), errors.New("waiting for the tailnet: context deadline exceeded")),
+		onTailnet(t, cutOff, "You are logged out. The last login error was: "+refused).ended(atTimeLimit(t), errors.New("waiting for the tailnet: context deadline exceeded")),
 		federated().ended(interrupted(t), errors.New("exchanging ID token: context canceled")),
 		joined("acme.example").checkTailnet(),
 		noInterface("there is no /dev/net/tun", nil),
@@ -95,9 +95,11 @@ func joined(tailnet string) *joining {
 // Logs of daemons.
 const (
 	cutOff = "2026/08/20 02:00:07 netcheck: [v1] report: udp=false v4=false icmpv4=false v6=false derp=0\n" +
-		"2026/08/20 02:00:09 control: trying bootstrapDNS(\"derp1.tailscale.com\", \"192.0.2.1\") for \"controlplane.tailscale.com\"\n" +
-		"2026/08/20 02:00:14 Received error: fetch control key: Get \"https://controlplane.tailscale.com/key?v=141\": connection refused\n"
-	quiet = "2026/08/20 02:00:02 netcheck: [v1] report: udp=true v4=true icmpv4=false v6=false mapvarydest=false derp=1\n" +
+		"2026/08/20 02:00:09 Received error: " + refused + "\n" +
+		"2026/08/20 02:00:12 control: trying bootstrapDNS(\"derp1.tailscale.com\", \"192.0.2.1\") for \"controlplane.tailscale.com\"\n" +
+		"2026/08/20 02:00:14 Received error: " + refused + "\n"
+	refused = "fetch control key: Get \"https://controlplane.tailscale.com/key?v=142\": dial tcp 192.0.2.1:443: connect: connection refused"
+	quiet   = "2026/08/20 02:00:02 netcheck: [v1] report: udp=true v4=true icmpv4=false v6=false mapvarydest=false derp=1\n" +
 		"2026/08/20 02:00:02 magicsock: derp-1 connected; connGen=1\n"
 )
 

@@ -42,17 +42,22 @@ func (j *joining) explainExchange(err error, c idtoken.Claims) error {
 	case j.elsewhere(answer):
 		return j.noExchange(err)
 	}
-	hint := "open the trust credential of this client: " + credentials + "\n" +
-		"Its issuer, subject and audience must be these, letter by letter (a * in its subject stands for any text).\n" +
-		"If they are, one of its custom claim rules does not hold: run the job again with debug logging to see every claim."
-	if old := nameOnly(c.Subject); old != "" {
-		hint += "\nThis subject has the immutable form, with numbers. A credential for the old form does not match it:\n  " + old + "\nWrite the subject above instead."
-	}
-	return problem("wif-refused", "Tailscale refused this job's identity", hint, err,
+	return problem("wif-refused", "Tailscale refused this job's identity", trustHint(c.Subject), err,
 		diag.Fact{Name: "issuer", Value: c.Issuer},
 		diag.Fact{Name: "subject", Value: c.Subject},
 		diag.Fact{Name: "audience", Value: strings.Join(c.Audience, ", ")},
 		diag.Fact{Name: "client", Value: j.Identity.ClientID})
+}
+
+func trustHint(subject string) string {
+	hint := "open the trust credential of this client: " + credentials + "\n" +
+		"Its issuer, subject and audience must be these, letter by letter (a * in its subject stands for any text).\n" +
+		"If they are, one of its custom claim rules does not hold: run the job again with debug logging to see every claim."
+	if old := nameOnly(subject); old != "" {
+		hint += "\nThis subject has the immutable form, with numbers. A credential for the old form does not match it:\n" +
+			"  " + old + "\nWrite the subject above instead."
+	}
+	return hint
 }
 
 // elsewhere holds for an API of the user's own that has no such call, as a

@@ -234,7 +234,8 @@ func noInterface(reason string, err error) error {
 		Facts:   facts,
 		Err:     err,
 		Hint: "it takes root or passwordless sudo, /dev/net/tun (in a container: --device /dev/net/tun --cap-add NET_ADMIN),\n" +
-			"and no other tailscaled on the machine. Or leave out `network: tun`: processes then use the proxies that the\noutputs socks5-proxy and http-proxy name",
+			"and no other tailscaled on the machine. Or leave out `network: tun`: processes then use the proxies that the\n" +
+			"outputs socks5-proxy and http-proxy name",
 	}
 }
 
