@@ -48,6 +48,9 @@ const lockLimit = 5 * time.Second
 // no session.
 func Leave(ctx context.Context, r LeaveRequest, d Deps) (left bool, err error) {
 	s, err := openSession(r.Dir)
+	if errors.Is(err, errGarbled) {
+		return true, errors.Join(err, leaveGarbled(ctx, r.Dir, d))
+	}
 	if err != nil {
 		return false, err
 	}
@@ -66,6 +69,22 @@ func Leave(ctx context.Context, r LeaveRequest, d Deps) (left bool, err error) {
 		return true, err
 	}
 	return true, newLeaving(s, r.Identity, d).undo(ctx)
+}
+
+// leaveGarbled ends the daemon of a session whose file says nothing: it is known
+// by the directory, and logs out as it ends.
+func leaveGarbled(ctx context.Context, dir string, d Deps) error {
+	l := &leaving{Deps: d, limits: patient, session: &session{dir: dir}}
+	l.session.Daemon.Started = true
+	err := l.stopDaemon(ctx)
+	if errors.Is(err, fs.ErrPermission) { // it is root's
+		l.session.Daemon.Sudo = true
+		err = l.stopDaemon(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	return l.session.remove()
 }
 
 // newLeaving takes the identity and the API's address from one and the same

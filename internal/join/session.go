@@ -149,6 +149,9 @@ func sessionExists(dir string) error {
 		nil, diag.Fact{Name: "session", Value: dir})
 }
 
+// errGarbled: the file is there, but no join wrote it so.
+var errGarbled = errors.New("reading session: it was changed by somebody else")
+
 // openSession reads what an earlier process wrote. No session is no error:
 // then it returns nil.
 func openSession(dir string) (*session, error) {
@@ -161,7 +164,7 @@ func openSession(dir string) (*session, error) {
 	}
 	s := &session{dir: dir}
 	if err := json.Unmarshal(raw, &s.record); err != nil {
-		return nil, fmt.Errorf("reading session: %w", err)
+		return nil, fmt.Errorf("%w: %w", errGarbled, err)
 	}
 	return s, nil
 }
