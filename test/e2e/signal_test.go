@@ -1,0 +1,104 @@
+package e2e
+
+import (
+	"os"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/tailjoin/tailjoin/internal/localtailnet"
+)
+
+// phases are the moments of a join at which it can be held: by a server that
+// hangs, or by a peer that does not answer.
+func phases() map[string]phase {
+	hang := func(op string) phase {
+		return phase{
+			hold:    func(w *world) { w.fault(op, localtailnet.Fault{Hang: true}) },
+			reached: func(w *world) bool { return len(w.events(op)) > 0 },
+			release: func(w *world) { w.fault(op, localtailnet.Fault{}) },
+		}
+	}
+	return map[string]phase{
+		"id-token": hang(localtailnet.OpIDToken),
+		"exchange": hang(localtailnet.OpExchange),
+		"key":      hang(localtailnet.OpKeys),
+		"control":  hang(localtailnet.OpControlKey),
+		"register": hang(localtailnet.OpRegister),
+		"map":      hang(localtailnet.OpMap),
+		"ping": {
+			hold:    func(w *world) { w.vars["TAILJOIN_PING"] = "not-there" },
+			reached: func(w *world) bool { return len(w.Nodes()) > 0 && w.Nodes()[0].Online },
+			release: func(*world) {},
+		},
+	}
+}
+
+type phase struct {
+	hold    func(*world)
+	reached func(*world) bool
+	release func(*world)
+}
+
+func TestJoin_signalled_endsAtOnceAndLeavesNothing(t *testing.T) {
+	for name, phase := range phases() {
+		for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
+			t.Run(name+" "+sig.String(), func(t *testing.T) {
+				t.Parallel()
+				w := newWorld(t, localtailnet.Options{EphemeralTimeout: time.Second})
+				phase.hold(w)
+				join := w.begin("join", "--network=userspace")
+				w.mustWait(func() bool { return phase.reached(w) })
+				join.signal(sig)
+				got := join.end(5 * time.Second)
+				if got.status != 1 || got.code() != "cancelled" {
+					t.Errorf("join ended with %d and %q, want 1 and cancelled:\n%s", got.status, got.code(), got.text())
+				}
+				if left := processesOf(w.session); len(left) > 0 {
+					t.Errorf("processes are left: %v", left)
+				}
+
+				phase.release(w)
+				w.run("leave")
+				w.mustWait(func() bool { return len(w.jobNodes()) == 0 }) // control drops one that it never heard of again
+				w.wantNothingLeft()
+			})
+		}
+	}
+}
+
+func TestLeave_whileTheJoinStillRuns_endsThat(t *testing.T) {
+	for name, phase := range phases() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, localtailnet.Options{EphemeralTimeout: time.Second})
+			phase.hold(w)
+			join := w.begin("join", "--network=userspace")
+			w.mustWait(func() bool { return phase.reached(w) })
+			began := time.Now()
+			left := w.run("leave")
+
+			if took := time.Since(began); left.status != 0 || took > longest {
+				t.Errorf("leave ended after %v with %d:\n%s", took, left.status, left.words)
+			}
+			if got := join.end(time.Second); got.status == 0 {
+				t.Errorf("join ended with %d:\n%s", got.status, got.text())
+			}
+			w.mustWait(func() bool { return len(w.jobNodes()) == 0 })
+			w.wantNothingLeft()
+		})
+	}
+}
+
+func TestJoin_tun_signalled_leavesTheMachineAsItWas(t *testing.T) {
+	w := newWorld(t, localtailnet.Options{})
+	w.leavesTheMachineAsItWas()
+	w.mustPeer(localtailnet.PeerOptions{})
+	join := w.begin("join", "--network=tun", "--wait-for=my-server:81")
+	w.mustWait(func() bool { return len(w.jobNodes()) > 0 })
+	join.signal(os.Interrupt)
+	if got := join.end(5 * time.Second); got.code() != "cancelled" {
+		t.Errorf("join ended with %d and %q:\n%s", got.status, got.code(), got.text())
+	}
+	w.wantNothingLeft()
+}
