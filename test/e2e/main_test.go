@@ -27,7 +27,12 @@ func TestMain(m *testing.M) {
 
 func run(m *testing.M) int {
 	if os.Getenv(tailjoin) == "" {
-		if err := buildPrograms(); err != nil {
+		dir, err := os.MkdirTemp("", "e2e-")
+		if err == nil {
+			defer os.RemoveAll(dir)
+			err = buildPrograms(dir)
+		}
+		if err != nil {
 			fmt.Fprintln(os.Stderr, "building what is tested:", err)
 			return 1
 		}
@@ -46,11 +51,7 @@ func run(m *testing.M) int {
 
 const atOnce = 6
 
-func buildPrograms() error {
-	dir, err := os.MkdirTemp("", "e2e-")
-	if err != nil {
-		return err
-	}
+func buildPrograms(dir string) error {
 	program := filepath.Join(dir, "tailjoin")
 	cmd := exec.Command("go", "build", "-trimpath", "-o", program, "github.com/tailjoin/tailjoin/cmd/action")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
