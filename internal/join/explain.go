@@ -178,7 +178,7 @@ func (j *joining) explainLogin(err error) error {
 func (j *joining) ended(ctx context.Context, err error) error {
 	switch cause := context.Cause(ctx); {
 	case errors.Is(cause, context.Canceled):
-		return problem("cancelled", "the join was cancelled", "nothing is to be done: what it had begun is undone, now or by the post step", cause)
+		return problem("cancelled", "the join was cancelled", "there is nothing to do: what it had begun is undone, now or by the post step", cause)
 	case errors.Is(cause, errTimeout):
 		return j.timedOut(ctx, err)
 	default:
