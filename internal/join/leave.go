@@ -135,7 +135,12 @@ func (l *leaving) logOut(ctx context.Context) error {
 // does not answer, through the API.
 func (l *leaving) takeOff(ctx context.Context) error {
 	err := l.byDaemon(ctx)
-	if err == nil || l.session.Node == "" {
+	switch {
+	case err == nil:
+		return nil
+	case l.session.Node == "" && !tailscaled.Answers(l.session.Daemon.Socket):
+		return nil // no node that anybody knows of, and nobody to ask
+	case l.session.Node == "":
 		return err
 	}
 	l.Log.Info("the daemon did not log out; deleting the node through the API", "cause", err)
