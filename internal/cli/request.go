@@ -29,7 +29,6 @@ func (f *front) request(in *inputs) (join.Request, error) {
 		StateDir: in.stateDir,
 		Env:      f.daemonEnv(),
 		Debug:    f.job.Debug,
-		Ping:     spec.List(in.ping),
 		Tailnet:  in.expectedTailnet,
 		Timeout:  in.timeout,
 	}
@@ -53,6 +52,9 @@ func fillTags(in *inputs, r *join.Request) (err error) {
 }
 
 func fillTargets(in *inputs, r *join.Request) (err error) {
+	if r.Ping, err = spec.Peers(in.ping); err != nil {
+		return err
+	}
 	r.WaitFor, err = spec.Targets(in.waitFor)
 	return err
 }
@@ -72,9 +74,11 @@ func (f *front) fillUp(in *inputs, r *join.Request) error {
 	if err := spec.Hostname(up.Prefs.Hostname); err != nil {
 		return err
 	}
-	if in.loginServer == "" {
-		in.loginServer = up.Prefs.ControlURL
+	// The key must carry what the node asks for, --advertise-tags among args too.
+	if r.Tags, err = spec.Tags(strings.Join(up.Prefs.AdvertiseTags, ",")); err != nil {
+		return err
 	}
+	in.loginServer = up.Prefs.ControlURL // that of the input, or of args
 	if up.Prefs.ControlURL == "" {
 		up.Prefs.ControlURL, up.Prefs.ControlURLSet = ipn.DefaultControlURL, true
 	}
@@ -190,6 +194,8 @@ func (in *inputs) checkOneWay(tagged bool) error {
 	case len(given) > 1:
 		return diag.Input("there are two ways to prove who this job is: "+strings.Join(given, " and "),
 			"give one of them; for the job's own identity that is oauth-client-id without oauth-secret")
+	case given[0] == "oauth-client-id" && in.oauthClientID == "":
+		return diag.Input("oauth-client-id is missing", "an audience is for a trust credential: give its client ID, too")
 	case given[0] != "authkey" && !tagged:
 		return diag.Input("tags are missing", "a node that joins by "+given[0]+" must have tags:\n  tags: \"tag:ci\"")
 	}
@@ -212,17 +218,23 @@ func (in *inputs) ways() (given []string) {
 	return given
 }
 
+// checkServers is strict with an address that tokens go to: the API's, which is
+// the login server's too if no other is named.
 func checkServers(in *inputs, r *join.Request) error {
-	for name, address := range map[string]string{"api-url": in.apiURL, "mirror": in.mirror} {
-		if err := tsapi.CheckURL(address); address != "" && err != nil {
-			return diag.Input(fmt.Sprintf("input %s cannot be %q", name, address), err.Error())
+	login := spec.Server
+	if in.apiURL == "" && r.Identity.AuthKey.IsZero() {
+		login = tsapi.CheckURL
+	}
+	for _, s := range []struct {
+		name, address string
+		check         func(string) error
+	}{
+		{"api-url", in.apiURL, tsapi.CheckURL},
+		{"login-server", in.loginServer, login},
+	} {
+		if err := s.check(s.address); s.address != "" && err != nil {
+			return diag.Input(fmt.Sprintf("input %s cannot be %q", s.name, s.address), err.Error())
 		}
-	}
-	if in.loginServer == "" || in.apiURL != "" || !r.Identity.AuthKey.IsZero() {
-		return nil
-	}
-	if err := tsapi.CheckURL(in.loginServer); err != nil {
-		return diag.Input(fmt.Sprintf("input login-server cannot be %q", in.loginServer), err.Error())
 	}
 	return nil
 }

@@ -19,7 +19,7 @@ import (
 type duration struct{ *time.Duration }
 
 func (d duration) Set(value string) error {
-	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil {
+	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil && seconds > 0 {
 		*d.Duration = time.Duration(seconds) * time.Second
 		return nil
 	}

@@ -3,8 +3,10 @@
 package spec
 
 import (
+	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strconv"
@@ -57,6 +59,29 @@ func Label(text string) string {
 		return label
 	}
 	return "job"
+}
+
+// Peers reads a comma-separated list of peers, by name or address.
+func Peers(value string) ([]string, error) {
+	peers := List(value)
+	for _, peer := range peers {
+		if _, err := netip.ParseAddr(peer); err != nil && dnsname.ValidHostname(peer) != nil {
+			return nil, diag.Input(fmt.Sprintf("ping %q is neither the name of a peer nor an address", peer),
+				"name peers, without a port; for a port there is wait-for:\n  ping: \"my-server,100.101.102.103\"")
+		}
+	}
+	return peers, nil
+}
+
+var errServer = errors.New("an address such as https://host or http://host:port is wanted")
+
+// Server checks the address of a server.
+func Server(address string) error {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
+		return errServer
+	}
+	return nil
 }
 
 // Targets reads a comma-separated list of host:port.

@@ -88,3 +88,31 @@ func TestAttributes_eachBooleanDefaultsToTrue(t *testing.T) {
 		}
 	}
 }
+
+func TestPeers(t *testing.T) {
+	good := []string{"my-server", "my-server.tail1.ts.net.", "100.101.102.103", "fd7a:115c:a1e0::1"}
+	got, err := spec.Peers(strings.Join(good, ", "))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(good, got); d != "" {
+		t.Error(d)
+	}
+	for _, bad := range []string{"my-server:80", "http://my-server", "-x", "a b"} {
+		_, err := spec.Peers("ok," + bad)
+		wantInput(t, err, bad)
+	}
+}
+
+func TestServer(t *testing.T) {
+	for _, good := range []string{"https://control.example.com", "http://10.0.0.1:8080/base"} {
+		if err := spec.Server(good); err != nil {
+			t.Errorf("%s: %v", good, err)
+		}
+	}
+	for _, bad := range []string{"", "control.example.com", "ftp://control.example.com", "http://"} {
+		if spec.Server(bad) == nil {
+			t.Errorf("%q is taken for a server", bad)
+		}
+	}
+}
