@@ -8,6 +8,7 @@ import (
 )
 
 func TestJoin_controlServerThatFailsOnce_isAskedAgain(t *testing.T) {
+	t.Parallel()
 	for name, fault := range map[string]localtailnet.Fault{
 		localtailnet.OpControlKey: {Status: 503},
 		localtailnet.OpRegister:   {Status: 500},
@@ -26,6 +27,7 @@ func TestJoin_controlServerThatFailsOnce_isAskedAgain(t *testing.T) {
 }
 
 func TestJoin_controlServerThatNeverAnswers_endsAtTheTimeLimitAndLeavesTheRestToLeave(t *testing.T) {
+	t.Parallel()
 	for name, fault := range map[string]localtailnet.Fault{
 		localtailnet.OpControlKey: {Status: 503},
 		localtailnet.OpRegister:   {Hang: true},
@@ -66,6 +68,7 @@ func TestJoin_otherTailnetThanExpected_isLeftAgain(t *testing.T) {
 }
 
 func TestJoin_expectedTailnet_byNameOrSuffix(t *testing.T) {
+	t.Parallel()
 	for _, expected := range []string{"acme.example", "tail10ca1.ts.net"} {
 		t.Run(expected, func(t *testing.T) {
 			t.Parallel()
@@ -76,6 +79,7 @@ func TestJoin_expectedTailnet_byNameOrSuffix(t *testing.T) {
 }
 
 func TestJoin_targetThatDoesNotAnswer_isNamedWithWhatTheDaemonKnows(t *testing.T) {
+	t.Parallel()
 	for arg, words := range map[string]string{
 		"--ping=my-sever":         "no such peer",
 		"--ping=100.127.255.254":  "100.127.255.254",
@@ -93,6 +97,7 @@ func TestJoin_targetThatDoesNotAnswer_isNamedWithWhatTheDaemonKnows(t *testing.T
 }
 
 func TestJoin_exitNodeThatIsNone_isNamedWithThoseThatAre(t *testing.T) {
+	t.Parallel()
 	for node, words := range map[string]string{
 		"my-server":     "offers no exit node",
 		"not-there":     "no such peer",

@@ -52,6 +52,7 @@ func TestJoin_mintsAKeyForThisNodeAlone(t *testing.T) {
 }
 
 func TestJoin_byAKeyOfTheUsers_asksTheAPIForNothing(t *testing.T) {
+	t.Parallel()
 	for input, wrap := range map[string]func(key string) map[string]string{
 		"authkey": func(key string) map[string]string { return map[string]string{"AUTHKEY": key} },
 		"args":    func(key string) map[string]string { return map[string]string{"ARGS": "--auth-key=" + key} },
@@ -83,6 +84,7 @@ func TestJoin_byAKeyOfTheUsers_asksTheAPIForNothing(t *testing.T) {
 }
 
 func TestJoin_byAKeyThatIsNoGood_saysWhyItMayBe(t *testing.T) {
+	t.Parallel()
 	for name, o := range map[string]localtailnet.KeyOptions{
 		"expired":   {Tags: []string{"tag:ci"}, Lifetime: -time.Minute},
 		"other tag": {Tags: []string{"tag:server"}},
@@ -102,6 +104,7 @@ func TestJoin_byAKeyThatIsNoGood_saysWhyItMayBe(t *testing.T) {
 }
 
 func TestJoin_byAnOAuthSecret_makesAKeyAsItsAttributesSay(t *testing.T) {
+	t.Parallel()
 	type attributes struct{ Ephemeral, Preauthorized bool }
 	for name, c := range map[string]struct {
 		inputs map[string]string

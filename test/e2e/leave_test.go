@@ -74,6 +74,7 @@ func TestLeave_afterTheDaemonWasKilled_needsTheSecretAgain(t *testing.T) {
 }
 
 func TestLeave_whenTheNodeWasDeletedAlready(t *testing.T) {
+	t.Parallel()
 	for _, killed := range []bool{false, true} {
 		t.Run(map[bool]string{false: "the daemon runs", true: "the daemon is gone"}[killed], func(t *testing.T) {
 			t.Parallel()

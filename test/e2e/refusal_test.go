@@ -15,6 +15,7 @@ func (w *world) trust() localtailnet.Credential {
 }
 
 func TestJoin_refusedIdentity_isToldWhatItIsAndNotTriedAgain(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		change func(*world, *localtailnet.Credential)
 		words  []string
@@ -72,6 +73,7 @@ func TestJoin_refusedIdentity_ofANewRepositoryIsToldTheOldForm(t *testing.T) {
 }
 
 func TestJoin_refusedKey_saysWhatTheCredentialLacks(t *testing.T) {
+	t.Parallel()
 	for code, c := range map[string]struct {
 		lack  func(*localtailnet.Credential)
 		words []string

@@ -14,6 +14,7 @@ import (
 var tokenAgain = map[string]int{localtailnet.OpIDToken: 1, localtailnet.OpExchange: 2, localtailnet.OpKeys: 2}
 
 func TestJoin_serverThatFailsOnce_isAskedAgainWithAFreshIDToken(t *testing.T) {
+	t.Parallel()
 	for name, fault := range map[string]localtailnet.Fault{
 		"429":  {Status: 429, Header: http.Header{"Retry-After": {"1"}}},
 		"503":  {Status: 503, Body: "<html>busy</html>"},
@@ -67,6 +68,7 @@ func withStatus(events []localtailnet.Event, status int) (some []localtailnet.Ev
 var methods = map[string]string{localtailnet.OpIDToken: "GET", localtailnet.OpExchange: "POST", localtailnet.OpKeys: "POST"}
 
 func TestJoin_serverThatKeepsFailing_isNamed(t *testing.T) {
+	t.Parallel()
 	for op, words := range map[string]string{
 		localtailnet.OpIDToken:  "asking for an ID token",
 		localtailnet.OpExchange: "exchanging ID token",

@@ -41,6 +41,7 @@ type phase struct {
 }
 
 func TestJoin_signalled_endsAtOnceAndLeavesNothing(t *testing.T) {
+	t.Parallel()
 	for name, phase := range phases() {
 		for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
 			t.Run(name+" "+sig.String(), func(t *testing.T) {
@@ -68,6 +69,7 @@ func TestJoin_signalled_endsAtOnceAndLeavesNothing(t *testing.T) {
 }
 
 func TestLeave_whileTheJoinStillRuns_endsThat(t *testing.T) {
+	t.Parallel()
 	for name, phase := range phases() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

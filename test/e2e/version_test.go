@@ -73,6 +73,7 @@ func TestJoin_versionThatIsAskedFor_isTakenFromTheMirror(t *testing.T) {
 
 // Tailscale's own server cannot be reached from here.
 func TestJoin_versionThatTheMirrorLacks_isNamedWithThePlacesLookedAt(t *testing.T) {
+	t.Parallel()
 	for _, version := range []string{"1.70", "1.70.0"} {
 		t.Run(version, func(t *testing.T) {
 			t.Parallel()
@@ -84,6 +85,7 @@ func TestJoin_versionThatTheMirrorLacks_isNamedWithThePlacesLookedAt(t *testing.
 }
 
 func TestJoin_archiveThatIsNotWhatItSays_isRefused(t *testing.T) {
+	t.Parallel()
 	for code, spoil := range map[string]func(w *world, r localtailnet.Release){
 		"version-mismatch":  func(w *world, _ localtailnet.Release) { w.mustSell("1.71.0", w.mustPretend("1.69.1")) },
 		"signature-invalid": func(w *world, r localtailnet.Release) { w.Packages().Set(r.Path()+".sig", []byte("no signature")) },
