@@ -134,7 +134,13 @@ func needsApproval() error {
 // LogOut takes the node off the tailnet. An ephemeral node is gone when it
 // returns; a daemon that is logged out already does nothing.
 func (d *Daemon) LogOut(ctx context.Context) error {
-	if err := d.Local.Logout(ctx); err != nil {
+	err := d.Local.Logout(ctx)
+	if err != nil && ctx.Err() == nil {
+		// It fails beside another one, which a process may have asked for
+		// that was killed since. After that one there is nothing to do.
+		err = d.Local.Logout(ctx)
+	}
+	if err != nil {
 		return fmt.Errorf("logging out: %w", err)
 	}
 	return nil
