@@ -115,7 +115,7 @@ func (f *front) run(ctx context.Context, args []string) error {
 		return err
 	}
 	if args[0] == "root" { // for sudo: not a command of users
-		return tailscaled.RootTask(ctx, strings.Join(args[1:], " "), f.In, f.Out)
+		return tailscaled.RootTask(ctx, args[1:], f.In, f.Out)
 	}
 	for _, c := range commands() {
 		if c.name == args[0] {

@@ -38,7 +38,7 @@ func (j *joining) linkForAll(ctx context.Context) error {
 	if err := j.session.note(func(r *record) { r.Links = append(r.Links, made) }); err != nil {
 		return err
 	}
-	if err := tailscaled.Link(made).Make(ctx, j.session.Daemon.Sudo, j.Self); err != nil {
+	if err := tailscaled.Link(made).Make(ctx, j.session.Daemon.Sudo, j.Self, j.session.dir); err != nil {
 		j.Log.Info("no `tailscale` for sudo to find", "because", err)
 		return j.linkForSteps()
 	}
@@ -91,11 +91,14 @@ func exists(path string) bool {
 // unlink removes the links that still are what we made. The session's file is
 // data from an untrusted place: only a link in binDir is ever removed.
 func (l *leaving) unlink(ctx context.Context) error {
+	if l.bySudo() {
+		tailscaled.AwaitRoot(l.session.dir, "link")
+	}
 	for _, made := range l.session.Links {
 		if filepath.Dir(made.Path) != binDir {
 			continue
 		}
-		if err := tailscaled.Link(made).Remove(ctx, l.bySudo(), l.Self); err != nil {
+		if err := tailscaled.Link(made).Remove(ctx, l.bySudo(), l.Self, l.session.dir); err != nil {
 			return fmt.Errorf("removing a link: %w", err)
 		}
 	}

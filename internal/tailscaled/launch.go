@@ -186,7 +186,7 @@ func (l launch) bySudo(ctx context.Context, self string) (process, error) {
 	}
 	l.Operator = caller.Username
 	var s started
-	if err := runAsRoot(ctx, self, "start", l, &s); err != nil {
+	if err := runAsRoot(ctx, self, "start", l.Dir, l, &s); err != nil {
 		return process{}, err
 	}
 	p := process{s.PID, watchExit(s.PID)}
@@ -197,19 +197,24 @@ func (l launch) bySudo(ctx context.Context, self string) (process, error) {
 }
 
 // runAsRoot runs the named task of RootTask under sudo, and reads its answer.
-func runAsRoot(ctx context.Context, self, task string, in, out any) error {
-	body, err := json.Marshal(in)
+func runAsRoot(ctx context.Context, self, task, dir string, in, out any) error {
+	var said, words bytes.Buffer
+	cmd := sudo(ctx, self, "root", task, dir)
+	cmd.Stdout, cmd.Stderr = &said, &words
+	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		return err
 	}
-	var said, words bytes.Buffer
-	cmd := sudo(ctx, self, "root", task)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(body), &said, &words
-	if err := cmd.Run(); err != nil {
+	cmd.Cancel = stdin.Close // root's process takes no signal of ours
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("running as root: %w", err)
+	}
+	sent := json.NewEncoder(stdin).Encode(in)
+	if err := cmd.Wait(); err != nil {
 		return fmt.Errorf("running as root: %w: %s", err, strings.TrimSpace(words.String()))
 	}
 	got := answer{Value: out}
-	if err := json.Unmarshal(said.Bytes(), &got); err != nil {
+	if err := errors.Join(sent, json.Unmarshal(said.Bytes(), &got)); err != nil {
 		return fmt.Errorf("running as root: %w", err)
 	}
 	if got.Error != "" {

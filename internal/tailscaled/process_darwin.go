@@ -13,6 +13,16 @@ import (
 
 // processesNamed lists the processes whose argv[0] is name.
 func processesNamed(name string, _ int) []int {
+	return processes(func(command string) bool { return command == name || strings.HasPrefix(command, name+" ") })
+}
+
+// processesEnding lists the processes whose last arguments are these.
+func processesEnding(args ...string) []int {
+	end := " " + strings.Join(args, " ")
+	return processes(func(command string) bool { return strings.HasSuffix(command, end) })
+}
+
+func processes(match func(command string) bool) []int {
 	out, err := ps("-axwwo", "pid=,command=")
 	if err != nil {
 		return nil
@@ -20,7 +30,7 @@ func processesNamed(name string, _ int) []int {
 	var pids []int
 	for line := range strings.Lines(string(out)) {
 		number, command, _ := strings.Cut(strings.TrimSpace(line), " ")
-		if command = strings.TrimSpace(command); command != name && !strings.HasPrefix(command, name+" ") {
+		if !match(strings.TrimSpace(command)) {
 			continue
 		}
 		if pid, err := strconv.Atoi(number); err == nil {

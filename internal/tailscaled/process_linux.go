@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -17,22 +19,56 @@ func processesNamed(name string, noted int) []int {
 	if noted > 0 && isNamed(noted, name) {
 		return []int{noted}
 	}
+	return processes(func(pid int) bool { return isNamed(pid, name) })
+}
+
+// processesEnding lists the processes whose last arguments are these.
+func processesEnding(args ...string) []int {
+	end := []byte("\x00" + strings.Join(args, "\x00") + "\x00")
+	return processes(func(pid int) bool { return bytes.HasSuffix(commandLine(pid), end) })
+}
+
+func processes(match func(pid int) bool) []int {
 	dirs, _ := filepath.Glob("/proc/[0-9]*")
 	var pids []int
 	for _, dir := range dirs {
-		if pid, err := strconv.Atoi(filepath.Base(dir)); err == nil && isNamed(pid, name) {
+		if pid, err := strconv.Atoi(filepath.Base(dir)); err == nil && match(pid) {
 			pids = append(pids, pid)
 		}
 	}
 	return pids
 }
 
+// commandLine is the arguments of a process, each with a zero byte at its end;
+// nothing if it has ended.
+func commandLine(pid int) []byte {
+	line, _ := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "cmdline"))
+	return line
+}
+
 // isNamed reports whether argv[0] of a process is name. It is not if the
 // process has ended.
 func isNamed(pid int, name string) bool {
-	line, _ := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "cmdline"))
-	first, _, _ := bytes.Cut(line, []byte{0})
-	return string(first) == name
+	for deadline := time.Now().Add(time.Second); ; <-time.After(between) {
+		line := commandLine(pid)
+		if len(line) == 0 && isStarting(pid, name) && time.Now().Before(deadline) {
+			continue
+		}
+		first, _, _ := bytes.Cut(line, []byte{0})
+		return string(first) == name
+	}
+}
+
+// isStarting reports that a process runs name's program and has no arguments
+// yet: the kernel sets them at the end of an exec, after it has closed the
+// files by which we are told that the exec was done.
+func isStarting(pid int, name string) bool {
+	running := ProgramOf(pid)
+	if running == "" {
+		return false
+	}
+	program, err := filepath.EvalSymlinks(name)
+	return err == nil && program == running
 }
 
 // listensAs reports whether the process that listens at the other end has this

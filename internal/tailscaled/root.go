@@ -26,19 +26,25 @@ type answer struct {
 	Error string // why it failed; "" if it did not
 }
 
-// RootTask does one task as root: its input and answer are JSON. It is
+// RootTask does one task as root: its name, and the session's directory, by
+// which a later process finds this one. Its input and answer are JSON. It is
 // called by a process of ours that had not the rights, and that tells its
-// errors.
-func RootTask(ctx context.Context, name string, in io.Reader, out io.Writer) error {
-	task, ok := rootTasks[name]
-	if !ok {
-		return fmt.Errorf("no root task is called %q", name)
+// errors. The caller cannot signal us: when its end of in is closed, ctx ends.
+func RootTask(ctx context.Context, args []string, in io.Reader, out io.Writer) error {
+	if len(args) != 2 || rootTasks[args[0]] == nil {
+		return fmt.Errorf("%q is no root task and a directory", args)
 	}
-	body, err := io.ReadAll(in)
-	if err != nil {
+	var body json.RawMessage
+	if err := json.NewDecoder(in).Decode(&body); err != nil {
 		return err
 	}
-	value, err := task(ctx, body)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		io.Copy(io.Discard, in)
+		cancel()
+	}()
+	value, err := rootTasks[args[0]](ctx, body)
 	if err != nil {
 		return json.NewEncoder(out).Encode(answer{Error: err.Error()})
 	}
@@ -71,6 +77,9 @@ func rootStart(ctx context.Context, in []byte) (any, error) {
 	if errors.Is(err, errExited) {
 		return started{p.pid, true}, nil
 	}
+	if ctx.Err() != nil { // nobody is there any more who would stop it
+		err = errors.Join(err, Stopping{Dir: l.Dir, PID: p.pid, TUN: l.TUN}.Stop(context.WithoutCancel(ctx)))
+	}
 	return started{PID: p.pid}, err
 }
 
@@ -97,5 +106,17 @@ func rootStop(ctx context.Context, in []byte) (any, error) {
 		return nil, err
 	}
 	s.Sudo = false
+	AwaitRoot(s.Dir, "start")
 	return struct{}{}, s.Stop(ctx)
+}
+
+// AwaitRoot returns when no process is left that does one of these tasks for a
+// session, sudo's among them. Those of a join that was killed end by
+// themselves, but may have made something until then.
+func AwaitRoot(session string, tasks ...string) {
+	for _, task := range tasks {
+		for _, pid := range processesEnding("root", task, session) {
+			AwaitExit(pid, politely)
+		}
+	}
 }

@@ -41,7 +41,7 @@ var ErrStillRuns = errors.New("tailscaled still runs")
 // done when the processes are gone; nothing to stop is no error.
 func (s Stopping) Stop(ctx context.Context) error {
 	if s.Sudo {
-		return runAsRoot(ctx, s.Self, "stop", s, &struct{}{})
+		return runAsRoot(ctx, s.Self, "stop", s.Dir, s, &struct{}{})
 	}
 	pids := s.processes()
 	byItself := len(pids) > 0
