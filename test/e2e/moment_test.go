@@ -92,14 +92,12 @@ func (d death) signals() string {
 func (w *world) killAt(m moment, args ...string) death {
 	w.t.Helper()
 	if args[0] == "join" && m.change > 0 { // as the action's hook does; the others make it themselves
-		if err := os.Mkdir(w.session, 0o700); err != nil {
-			w.t.Fatal(err)
-		}
+		w.mustMake(w.session, 0o700)
 	}
 	files := w.watch(w.session, w.cache())
 	defer files.close()
 	var words bytes.Buffer
-	cmd := w.command(os.Getenv(tailjoin), args...)
+	cmd := w.program(args...)
 	cmd.Stdout, cmd.Stderr = &words, &words
 	began := time.Now()
 	if err := cmd.Start(); err != nil {

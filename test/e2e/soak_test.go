@@ -6,9 +6,11 @@ import (
 	"maps"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -64,6 +66,7 @@ type course struct {
 	name        string
 	args        []string // of join
 	unpacks     bool     // each join finds an empty cache
+	sudo        bool     // the job's user is not root
 	join, leave length
 }
 
@@ -76,9 +79,18 @@ func (s *soak) courses() []*course {
 		{name: "bundled, userspace", args: append(bundled, "--network=userspace"), unpacks: true},
 		{name: "bundled, tun", args: append(bundled, "--network=tun"), unpacks: true},
 	}
+	if _, err := exec.LookPath("sudo"); err != nil {
+		s.Log("no joins by sudo, since it is not installed (apt-get install sudo)")
+	} else {
+		courses = append(courses, &course{name: "sudo, tun", args: []string{"--network=tun"}, sudo: true})
+	}
 	for i, c := range courses {
 		// Some are far from the tailnet, and some pauses between are longer.
 		c.world = newWorld(s.T, localtailnet.Options{Latency: time.Duration(i%2) * 10 * time.Millisecond})
+		if c.sudo {
+			c.giveToRunner()
+			c.under = asRunner
+		}
 		c.join = s.measure(c, append([]string{"join"}, c.args...)...)
 		c.leave = s.measure(c, "leave")
 		s.Logf("%-20s join takes %v, leave %v", c.name, c.join, c.leave)
@@ -100,9 +112,25 @@ func (c *course) prepare() {
 	if !c.unpacks {
 		return
 	}
-	os.RemoveAll(c.cache())
-	if err := os.MkdirAll(c.cache(), 0o755); err != nil {
-		c.t.Fatal(err)
+	os.RemoveAll(filepath.Join(c.dir, "cache"))
+	for _, dir := range []string{"cache", "cache/tailjoin", "cache/tailjoin/tailscaled"} {
+		c.mustMake(filepath.Join(c.dir, dir), 0o755)
+	}
+}
+
+// mustMake makes a directory that belongs to the job's user.
+func (w *world) mustMake(dir string, mode os.FileMode) {
+	w.t.Helper()
+	parent, err := os.Stat(filepath.Dir(dir))
+	if err == nil {
+		err = os.Mkdir(dir, mode)
+	}
+	if err == nil {
+		owner := parent.Sys().(*syscall.Stat_t)
+		err = os.Chown(dir, int(owner.Uid), int(owner.Gid))
+	}
+	if err != nil {
+		w.t.Fatal(err)
 	}
 }
 
@@ -118,6 +146,9 @@ func (s *soak) round(c *course) {
 	last := s.leave(c)
 	if d := cmp.Diff(before, c.traces()); d != "" {
 		s.Errorf("something is left (-before +after):\n%s", d)
+	}
+	if last.took > 2*time.Second {
+		s.Logf("round %d: %v for the leave after this:\n%s\n%s", s.rounds, last.took, strings.Join(did, "\n"), last.text())
 	}
 	if s.Failed() {
 		s.Errorf("round %d of seed %d:\n%s\nlast leave\n%s", s.rounds, *seed, strings.Join(did, "\n"), last.text())
@@ -154,10 +185,9 @@ func (s *soak) kill(c *course, l length, args ...string) death {
 }
 
 // leave leaves, and that must succeed.
-func (s *soak) leave(c *course) finished {
-	began := time.Now()
-	got := c.run("leave")
-	s.longest = max(s.longest, time.Since(began))
+func (s *soak) leave(c *course) death {
+	got := c.killAt(never, "leave")
+	s.longest = max(s.longest, got.took)
 	if got.status != 0 || strings.Contains(got.words, "::warning") {
 		s.Errorf("leave ended with %d:\n%s", got.status, got.text())
 	}

@@ -48,10 +48,11 @@ func processes() (lines []string) {
 	return lines
 }
 
-// endsByItself waits for a program that was asked for its version by a process
-// that was killed meanwhile.
+// endsByItself waits for what a process that was killed had asked another: its
+// version, or whether there is a password.
 func endsByItself(pid int, line []byte) bool {
-	return bytes.HasSuffix(line, []byte("\x00--version\x00")) && tailscaled.AwaitExit(pid, 5*time.Second)
+	question := bytes.HasSuffix(line, []byte("\x00--version\x00")) || bytes.Equal(line, []byte("sudo\x00-n\x00--\x00true\x00"))
+	return question && tailscaled.AwaitExit(pid, 5*time.Second)
 }
 
 // files are those of the job, but for what the cache is kept for.

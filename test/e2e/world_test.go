@@ -25,6 +25,7 @@ type world struct {
 	dir     string // of everything the job writes
 	session string
 	vars    map[string]string
+	under   []string // the command that runs tailjoin, as another user for one; mostly none
 }
 
 // newWorld starts a tailnet whose credential trusts the job.
@@ -87,6 +88,12 @@ func (w *world) command(name string, args ...string) *exec.Cmd {
 	return cmd
 }
 
+// program is tailjoin as the job runs it.
+func (w *world) program(args ...string) *exec.Cmd {
+	words := slices.Concat(w.under, []string{os.Getenv(tailjoin)}, args)
+	return w.command(words[0], words[1:]...)
+}
+
 // A finished process is what is known of it afterwards.
 type finished struct {
 	status int
@@ -96,7 +103,7 @@ type finished struct {
 // run runs tailjoin to its end.
 func (w *world) run(args ...string) finished {
 	w.t.Helper()
-	return w.finish(w.command(os.Getenv(tailjoin), args...))
+	return w.finish(w.program(args...))
 }
 
 // finish runs a process to its end.
