@@ -22,8 +22,9 @@ function environment() {
 function leave(script) {
   // By its path, since the job may have changed PATH. On Windows it is Git's sh.
   const shell = process.platform === 'win32' ? 'sh' : '/bin/sh';
-  const child = spawn(shell, [script, 'leave'], { stdio: 'inherit', env: environment() });
+  // First, or a signal that comes while leave starts ends this process and not leave.
   for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => child.kill(signal));
+  const child = spawn(shell, [script, 'leave'], { stdio: 'inherit', env: environment() });
   child.on('error', (error) => fail(`cannot run ${shell}: ${error.message}`));
   child.on('exit', (code) => (process.exitCode = code ?? 1));
 }

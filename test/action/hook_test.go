@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -93,6 +94,7 @@ while :; do sleep 0.01; done
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "STATE_session=/s", "STATE_root=" + dir}
 	out := &watcher{mark: "ready", found: func() { cmd.Process.Signal(syscall.SIGTERM) }}
 	cmd.Stdout = out
+	cmd.WaitDelay = 5 * time.Second // of a leave that outlives its node
 	cmd.Run()
 	if got := cmd.ProcessState.ExitCode(); got != 5 || out.text.String() != "ready\ngot TERM\n" {
 		t.Errorf("got exit status %d and %q", got, out.text.String())
