@@ -107,12 +107,7 @@ func (j *joining) register(ctx context.Context, waiting *tailscaled.Login, key s
 	if key, err = retry.Do(ctx, j.again, j.mint); err != nil {
 		return tailscaled.Node{}, err
 	}
-	prefs := j.Up.Prefs
-	prefs.WantRunning, prefs.WantRunningSet = false, true // wanting to run anew is what begins a login
-	if waiting, err = j.daemon.Prepare(ctx, &prefs); err != nil {
-		return tailscaled.Node{}, err
-	}
-	return waiting.Run(ctx, key)
+	return j.daemon.LogInAgain(ctx, key)
 }
 
 // use makes the tailnet usable for later steps, and proves that it is.

@@ -38,7 +38,12 @@ func (d *Daemon) Prepare(ctx context.Context, prefs *ipn.MaskedPrefs) (*Login, e
 	if _, err := d.Local.EditPrefs(ctx, prefs); err != nil {
 		return nil, d.explain(fmt.Errorf("setting the daemon's preferences: %w", err))
 	}
-	// The bus lives as long as the login, not as this call's caller.
+	return d.watch(ctx)
+}
+
+// watch opens the daemon's events. They last as long as the login, not as the
+// call that opens them.
+func (d *Daemon) watch(ctx context.Context) (*Login, error) {
 	events, err := d.Local.WatchIPNBus(ctx, ipn.NotifyInitialState|ipn.NotifyNoNetMap)
 	if err != nil {
 		return nil, d.explain(fmt.Errorf("watching the daemon: %w", err))
@@ -49,19 +54,49 @@ func (d *Daemon) Prepare(ctx context.Context, prefs *ipn.MaskedPrefs) (*Login, e
 // Run logs in and returns when the node runs. The key goes through the
 // LocalAPI: no command line and no file ever holds it.
 func (l *Login) Run(ctx context.Context, key secret.Text) (Node, error) {
+	if err := l.daemon.give(ctx, key); err != nil {
+		l.events.Close()
+		return Node{}, err
+	}
+	return l.finish(ctx)
+}
+
+// LogInAgain logs in after a login that failed, with another key. It stops that
+// one before it watches, or what that one still has to say would be taken for
+// the answer to this.
+func (d *Daemon) LogInAgain(ctx context.Context, key secret.Text) (Node, error) {
+	if _, err := d.Local.EditPrefs(ctx, wantRunning(false)); err != nil {
+		return Node{}, d.explain(fmt.Errorf("stopping the login: %w", err))
+	}
+	if err := d.give(ctx, key); err != nil {
+		return Node{}, err
+	}
+	l, err := d.watch(ctx)
+	if err != nil {
+		return Node{}, err
+	}
+	return l.finish(ctx)
+}
+
+// give hands the daemon a key, with which it logs in as soon as it wants to run.
+func (d *Daemon) give(ctx context.Context, key secret.Text) error {
+	if err := d.Local.Start(ctx, ipn.Options{AuthKey: key.Reveal()}); err != nil {
+		return d.explain(fmt.Errorf("starting the login: %w", err))
+	}
+	return nil
+}
+
+func (l *Login) finish(ctx context.Context) (Node, error) {
 	defer l.events.Close()
-	node, err := l.run(ctx, key)
+	node, err := l.run(ctx)
 	if err != nil {
 		return Node{}, l.daemon.explain(err)
 	}
 	return node, nil
 }
 
-func (l *Login) run(ctx context.Context, key secret.Text) (Node, error) {
-	if err := l.daemon.Local.Start(ctx, ipn.Options{AuthKey: key.Reveal()}); err != nil {
-		return Node{}, fmt.Errorf("starting the login: %w", err)
-	}
-	if _, err := l.daemon.Local.EditPrefs(ctx, wantRunning()); err != nil {
+func (l *Login) run(ctx context.Context) (Node, error) {
+	if _, err := l.daemon.Local.EditPrefs(ctx, wantRunning(true)); err != nil {
 		return Node{}, fmt.Errorf("starting the login: %w", err)
 	}
 	if err := l.wait(); err != nil {
@@ -74,11 +109,11 @@ func (l *Login) run(ctx context.Context, key secret.Text) (Node, error) {
 	return nodeOf(status), nil
 }
 
-func wantRunning() *ipn.MaskedPrefs {
+func wantRunning(on bool) *ipn.MaskedPrefs {
 	return &ipn.MaskedPrefs{
-		Prefs:          ipn.Prefs{WantRunning: true, LoggedOut: false},
+		Prefs:          ipn.Prefs{WantRunning: on},
 		WantRunningSet: true,
-		LoggedOutSet:   true,
+		LoggedOutSet:   on,
 	}
 }
 
