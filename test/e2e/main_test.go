@@ -49,7 +49,7 @@ func run(m *testing.M) int {
 	return m.Run()
 }
 
-const atOnce = 6
+const atOnce = 10
 
 func buildPrograms(dir string) error {
 	program := filepath.Join(dir, "tailjoin")
