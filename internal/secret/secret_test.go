@@ -25,6 +25,7 @@ func TestText_doesNotPrint(t *testing.T) {
 	for name, printed := range map[string]string{
 		"%v": fmt.Sprintf("%v", holder), "%+v": fmt.Sprintf("%+v", holder), "%#v": fmt.Sprintf("%#v", key),
 		"private %v": fmt.Sprintf("%v", private), "private %+v": fmt.Sprintf("%+v", private), "private %#v": fmt.Sprintf("%#v", private),
+		//lint:ignore S1025 the verb is what is tested
 		"%s": fmt.Sprintf("%s", key), "%q": fmt.Sprintf("%q", key), "json": string(encoded), "slog": log.String(),
 	} {
 		if strings.Contains(printed, "hunter2") {
