@@ -1,0 +1,144 @@
+//go:build linux
+
+package main
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+)
+
+// A report is what a reader sees.
+type report struct {
+	out      io.Writer
+	programs programs
+}
+
+// busy is the load above which figures are not to be trusted.
+const busy = 1.0
+
+func (r *report) header(o options) {
+	fmt.Fprintf(r.out, "tailjoin bench, %s: medians of %d, in milliseconds, from exec to exit\n\n", time.Now().Format("2006-01-02 15:04"), o.rounds)
+	fmt.Fprintf(r.out, "machine   %s\n", machine())
+	fmt.Fprintf(r.out, "programs  tailjoin %s; small tailscaled %s, packed %s; with all features %s and %s\n",
+		megabytes(r.programs.tailjoin), megabytes(r.programs.daemon), megabytes(r.programs.packed()),
+		megabytes(r.programs.fullDaemon), megabytes(r.programs.fullCLI))
+	if now := load(); now > busy {
+		fmt.Fprintf(r.out, "WARNING   other programs are running, the load is %.1f: the figures will be too high\n", now)
+	}
+}
+
+// near reports what was measured on loopback.
+func (r *report) near(found results) []target {
+	fmt.Fprintf(r.out, "\n1. On loopback, with nothing added\n\n"+
+		"The floor is a bare program with an auth key in its hand: it starts the same tailscaled with the same flags, has it\n"+
+		"log in by LocalAPI, and ends. Its leave logs out, stops tailscaled and waits for that. Warm: tailscaled is unpacked\n"+
+		"in the runner's tool cache, and tailjoin hashes it. Cold: both unpack it from the bundle, and tailjoin verifies it.\n"+
+		"Beside tailscaled's start, tailjoin asks for the ID token, exchanges it and has the key made.\n\n")
+	r.table(found, []string{
+		userspace.name, "userspace: tailjoin, warm", userspaceCold.name, "userspace: tailjoin, cold",
+		tun.name, "tun: tailjoin, warm", tunCold.name, "tun: tailjoin, cold", tunNFTables.name, tunIPTables.name,
+	})
+	return slices.Concat(
+		againstFloor(found, "userspace: tailjoin, warm", userspace), againstFloor(found, "userspace: tailjoin, cold", userspaceCold),
+		againstFloor(found, "tun: tailjoin, warm", tun), againstFloor(found, "tun: tailjoin, cold", tunCold),
+	)
+}
+
+// table shows subjects with their phases. One that was not measured is left out.
+func (r *report) table(found results, names []string) {
+	t := tabwriter.NewWriter(r.out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "\tjoin\t(lowest–highest)\tleave\t(lowest–highest)\tphases of the join")
+	for _, name := range names {
+		if s := found[name]; s != nil {
+			fmt.Fprintf(t, "%s\t%.1f\t%s\t%.1f\t%s\t%s\n", name, s.median("join"), span(s, "join"), s.median("leave"), span(s, "leave"), phases(s))
+		}
+	}
+	t.Flush()
+}
+
+func span(s samples, name string) string {
+	values := s.of(name)
+	return fmt.Sprintf("(%.0f–%.0f)", values[0], values[len(values)-1])
+}
+
+// phases are a join's own, in the order in which they begin.
+var phaseOrder = []string{"id-token", "exchange", "auth-key", "download", "install", "daemon", "up", "login", "status", "ready"}
+
+func phases(s samples) string {
+	var shown []string
+	for _, name := range phaseOrder {
+		if len(s.of(name)) > 0 {
+			shown = append(shown, fmt.Sprintf("%s %.1f", name, s.median(name)))
+		}
+	}
+	return strings.Join(shown, ", ")
+}
+
+// A target is a figure and its limit.
+type target struct {
+	what       string
+	got, limit float64
+	unit       string // " ms"; "×" for how many times faster, where more is better
+	how        string // the limit is made
+}
+
+func (t target) met() bool {
+	if t.unit == "×" {
+		return t.got >= t.limit
+	}
+	return t.got <= t.limit
+}
+
+func allMet(targets []target) bool {
+	return !slices.ContainsFunc(targets, func(t target) bool { return !t.met() })
+}
+
+func againstFloor(found results, name string, m manner) []target {
+	tailjoin, floor := found[name], found[m.name]
+	join, leave := floor.median("join"), floor.median("leave")
+	return []target{
+		{name + ": join", tailjoin.median("join"), 1.25*join + 15, " ms", fmt.Sprintf("1.25 × %.1f + 15", join)},
+		{name + ": leave", tailjoin.median("leave"), 1.25 * leave, " ms", fmt.Sprintf("1.25 × %.1f", leave)},
+	}
+}
+
+// far reports what was measured 40 ms away.
+func (r *report) far(found results) []target {
+	fmt.Fprintf(r.out, "\n2. Every round trip takes %v longer, and the archive (%s) comes with %d MB/s\n\n"+
+		"The serial way does what today's action does, one step after the other: fetch, compare, untar, copy, start tailscaled and\n"+
+		"ask every 500 ms whether it answers, ask for an ID token, tailscale up. It has netfilter on, as that has.\n\n",
+		roundTrip, megabytes(r.programs.archive()), bandwidth/1_000_000)
+	r.table(found, []string{"serial way", "tailjoin, downloading", "tailjoin, cold", "tailjoin, warm", tun.name})
+	c := chainsOf(found)
+	c.print(r.out)
+	serial := found["serial way"].median("join")
+	return []target{
+		c.limits("tailjoin, warm", found, c.warm), c.limits("tailjoin, cold", found, c.cold), c.limits("tailjoin, downloading", found, c.downloading),
+		faster(found, "tailjoin, warm", serial, 4), faster(found, "tailjoin, cold", serial, 4), faster(found, "tailjoin, downloading", serial, 2),
+	}
+}
+
+func faster(found results, name string, serial, times float64) target {
+	return target{name + " against the serial way", serial / found[name].median("join"), times, "×", fmt.Sprintf("%.0f ms", serial)}
+}
+
+func (r *report) verdict(targets []target) {
+	fmt.Fprintln(r.out, "\nTargets")
+	t := tabwriter.NewWriter(r.out, 0, 0, 2, ' ', 0)
+	for _, g := range targets {
+		word, sign := "MISS", "≤"
+		if g.met() {
+			word = "PASS"
+		}
+		if g.unit == "×" {
+			sign = "≥"
+		}
+		fmt.Fprintf(t, "  %s\t%s\t%.1f%s\t%s %.1f%s\t= %s\n", word, g.what, g.got, g.unit, sign, g.limit, g.unit, g.how)
+	}
+	t.Flush()
+	fmt.Fprintf(r.out, "\nload at the end: %.1f\n", load())
+}
