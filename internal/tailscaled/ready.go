@@ -91,26 +91,74 @@ func (d *Daemon) peer(ctx context.Context, name string) (*ipnstate.PeerStatus, e
 	if err != nil {
 		return nil, err
 	}
-	ip, _ := netip.ParseAddr(name)
-	name = strings.ToLower(strings.TrimSuffix(name, "."))
 	for _, p := range status.Peer {
-		full := strings.ToLower(strings.TrimSuffix(p.DNSName, "."))
-		short, _, _ := strings.Cut(full, ".")
-		if name == full || name == short || slices.Contains(p.TailscaleIPs, ip) {
+		if isCalled(p, name) {
 			return p, nil
 		}
 	}
 	return nil, errNoPeer
 }
 
+func isCalled(p *ipnstate.PeerStatus, name string) bool {
+	if ip, err := netip.ParseAddr(name); err == nil {
+		return slices.Contains(p.TailscaleIPs, ip)
+	}
+	full := strings.TrimSuffix(p.DNSName, ".")
+	short, _, _ := strings.Cut(full, ".")
+	name = strings.TrimSuffix(name, ".")
+	return strings.EqualFold(name, full) || strings.EqualFold(name, short)
+}
+
 // Reach returns when a TCP connection to host:port was made: through the
 // operating system if the daemon has a network interface, as a later step
 // will do it, else through the daemon.
 func (d *Daemon) Reach(ctx context.Context, target string, throughOS bool) error {
+	awake := false
 	_, err := until(ctx, func(ctx context.Context) (struct{}, error) {
+		if !awake {
+			if err := d.wake(ctx, target); err != nil {
+				return struct{}{}, err
+			}
+			awake = true
+		}
 		return struct{}{}, d.reachOnce(ctx, target, throughOS)
 	})
 	return err
+}
+
+// wake pings the peer that carries what goes to target, if one does. A peer that
+// has not heard of this node yet drops what it sends: the next handshake of
+// WireGuard is 5 s later, the next ping at once.
+func (d *Daemon) wake(ctx context.Context, target string) error {
+	host, _, err := net.SplitHostPort(target)
+	if err != nil {
+		return err
+	}
+	status, err := d.Local.Status(ctx)
+	if err != nil {
+		return err
+	}
+	for _, p := range status.Peer {
+		if len(p.TailscaleIPs) > 0 && (isCalled(p, host) || routes(p, host)) {
+			_, err := d.pingOnce(ctx, p.TailscaleIPs[0].String())
+			return err
+		}
+	}
+	return nil
+}
+
+// routes reports that a peer is the router of a network that an address is in.
+func routes(p *ipnstate.PeerStatus, address string) bool {
+	ip, err := netip.ParseAddr(address)
+	if err != nil || p.PrimaryRoutes == nil {
+		return false
+	}
+	for _, network := range p.PrimaryRoutes.All() {
+		if network.Contains(ip) {
+			return true
+		}
+	}
+	return false
 }
 
 func (d *Daemon) reachOnce(ctx context.Context, target string, throughOS bool) error {
