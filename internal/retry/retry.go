@@ -42,6 +42,15 @@ func Network(err error) error {
 	return err
 }
 
+// Answer marks err as a Later if the connection was cut while an answer was
+// read. A nil err stays nil.
+func Answer(err error) error {
+	if _, ok := errors.AsType[*Later](err); ok || !isCut(err) {
+		return err
+	}
+	return &Later{Err: err}
+}
+
 func isCut(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/tailjoin/tailjoin/internal/retry"
 	"github.com/tailjoin/tailjoin/internal/secret"
 	tailscale "tailscale.com/client/tailscale/v2"
 )
@@ -37,7 +38,7 @@ func (c *Client) CreateKey(ctx context.Context, token AccessToken, r KeyRequest)
 	}
 	key, err := api.Keys().CreateAuthKey(ctx, r.wire())
 	if err != nil {
-		return AuthKey{}, err
+		return AuthKey{}, retry.Answer(err)
 	}
 	return AuthKey{secret.New(key.Key), key.ID, key.Expires}, nil
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tailjoin/tailjoin/internal/retry"
 	"github.com/tailjoin/tailjoin/internal/secret"
 )
 
@@ -74,7 +75,7 @@ func (c *Client) readToken(body io.Reader) (AccessToken, error) {
 		Scope       string `json:"scope"`      // space-separated
 	}
 	if err := json.NewDecoder(body).Decode(&answer); err != nil {
-		return AccessToken{}, fmt.Errorf("reading access token: %w", err)
+		return AccessToken{}, retry.Answer(fmt.Errorf("reading access token: %w", err))
 	}
 	if answer.AccessToken == "" {
 		return AccessToken{}, errNoToken

@@ -96,6 +96,22 @@ func TestExchange_marksWhatMayChange(t *testing.T) {
 	}
 }
 
+func TestCalls_markAnAnswerThatWasCut(t *testing.T) {
+	client := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", "1000")
+		w.Write([]byte(`{"access_token": "`))
+		http.NewResponseController(w).Flush()
+		panic(http.ErrAbortHandler)
+	})
+	_, exchanged := client.Exchange(t.Context(), "T1", idToken)
+	_, minted := client.CreateKey(t.Context(), tsapi.AccessToken{Text: secret.New("a")}, tsapi.KeyRequest{})
+	for call, err := range map[string]error{"exchange": exchanged, "key": minted} {
+		if _, again := errors.AsType[*retry.Later](err); !again {
+			t.Errorf("%s: error %v, want one to try again", call, err)
+		}
+	}
+}
+
 func TestExchange_refusesAnEmptyToken(t *testing.T) {
 	if token, err := answering(t, 200, `{}`, nil).Exchange(t.Context(), "T1", idToken); err == nil {
 		t.Errorf("got token %v without an error", token)
