@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -38,6 +39,9 @@ type Issuer struct {
 	ec   *ecdsa.PrivateKey
 	keys jwkSet
 	mux  *http.ServeMux
+
+	mu    sync.Mutex
+	given []string // every token that a job got
 }
 
 // Names of the two keys in the issuer's JWKS.
@@ -114,6 +118,9 @@ func (i *Issuer) serveToken(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
+	i.mu.Lock()
+	i.given = append(i.given, token)
+	i.mu.Unlock()
 	writeIssuerJSON(w, map[string]any{"count": len(token), "value": token})
 }
 

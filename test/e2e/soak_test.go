@@ -109,14 +109,10 @@ func (s *soak) measure(c *course, args ...string) length {
 	return got.length
 }
 
-// prepare leaves the join to unpack its daemon, and makes what can be watched.
+// prepare leaves the join to unpack its daemon, where that is its course.
 func (c *course) prepare() {
-	if !c.unpacks {
-		return
-	}
-	os.RemoveAll(filepath.Join(c.dir, "cache"))
-	for _, dir := range []string{"cache", "cache/tailjoin", "cache/tailjoin/tailscaled"} {
-		c.mustMake(filepath.Join(c.dir, dir), 0o755)
+	if c.unpacks {
+		c.emptyCache()
 	}
 }
 
@@ -198,3 +194,12 @@ func (s *soak) leave(c *course) death {
 
 // cache is where the job unpacks a bundled daemon.
 func (w *world) cache() string { return filepath.Join(w.dir, "cache", "tailjoin", "tailscaled") }
+
+// emptyCache leaves the directory, which can be watched.
+func (w *world) emptyCache() {
+	w.t.Helper()
+	os.RemoveAll(filepath.Join(w.dir, "cache"))
+	for _, dir := range []string{"cache", "cache/tailjoin", "cache/tailjoin/tailscaled"} {
+		w.mustMake(filepath.Join(w.dir, dir), 0o755)
+	}
+}

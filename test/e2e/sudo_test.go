@@ -5,7 +5,6 @@ package e2e
 import (
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -50,15 +49,7 @@ func mustAppend(t *testing.T, name, text string) {
 func (w *world) giveToRunner() {
 	w.t.Helper()
 	mustMakeRunner(w.t)
-	err := filepath.WalkDir(w.dir, func(path string, _ os.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		return os.Chown(path, runner, runner)
-	})
-	if err != nil {
-		w.t.Fatal(err)
-	}
+	w.giveTo(runner)
 	w.vars["HOME"] = "/tmp"
 }
 
