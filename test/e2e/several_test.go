@@ -5,6 +5,7 @@ package e2e
 import (
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/tailjoin/tailjoin/internal/localtailnet"
@@ -70,4 +71,31 @@ func TestJoin_sameSessionTwice_isRefusedAndKeepsTheFirst(t *testing.T) {
 	wantPage(t, "Hello from my-server", curl("--proxy", out["socks5-proxy"], "http://my-server/")...)
 	w.mustLeave()
 	w.wantNothingLeft()
+}
+
+func TestJoin_twoAtTheSameTime_shareOutTheInterface(t *testing.T) {
+	before := network(t)
+	worlds := []*world{newWorld(t, localtailnet.Options{}), newWorld(t, localtailnet.Options{Domain: "tail2.ts.net"})}
+	var joins []*running
+	for _, w := range worlds {
+		w.mustPeer(localtailnet.PeerOptions{})
+		joins = append(joins, w.begin("join"))
+	}
+	got := map[string]int{}
+	for i, join := range joins {
+		if end := join.end(30 * time.Second); end.status != 0 {
+			t.Errorf("join ended with %d:\n%s", end.status, end.text())
+		}
+		got[worlds[i].outputs()["network"]]++
+	}
+	if d := cmp.Diff(map[string]int{"tun": 1, "userspace": 1}, got); d != "" {
+		t.Errorf("networks (-want +got):\n%s", d)
+	}
+	for _, w := range worlds {
+		w.mustLeave()
+		w.wantNothingLeft()
+	}
+	if d := cmp.Diff(before, network(t)); d != "" {
+		t.Errorf("the machine is not as it was (-before +after):\n%s", d)
+	}
 }
