@@ -59,7 +59,11 @@ func TestJoin_tun_tailscaleIsOnThePathWithTheDefaultSocket(t *testing.T) {
 	out := w.mustJoin("--network=tun")
 
 	w.wantCLI(func(args ...string) string { return w.step("tailscale", args...) }, out["ipv4"])
-	w.wantCLI(func(args ...string) string { return w.step("sudo", append([]string{"-n", "tailscale"}, args...)...) }, out["ipv4"])
+	if _, err := exec.LookPath("sudo"); err == nil {
+		w.wantCLI(func(args ...string) string { return w.step("sudo", append([]string{"-n", "tailscale"}, args...)...) }, out["ipv4"])
+	} else {
+		t.Log("`sudo tailscale` was not tried: sudo is not installed (apt-get install sudo)")
+	}
 	if out["socket"] != "/var/run/tailscale/tailscaled.sock" {
 		t.Errorf("socket %q", out["socket"])
 	}

@@ -69,6 +69,7 @@ type course struct {
 	args        []string // of join
 	unpacks     bool     // each join finds an empty cache
 	sudo        bool     // the job's user is not root
+	beside      *world   // of another join, which has the network interface; mostly none
 	join, leave length
 }
 
@@ -80,6 +81,7 @@ func (s *soak) courses() []*course {
 		{name: "tun", args: []string{"--network=tun"}},
 		{name: "bundled, userspace", args: append(bundled, "--network=userspace"), unpacks: true},
 		{name: "bundled, tun", args: append(bundled, "--network=tun"), unpacks: true},
+		{name: "beside another", args: []string{"--network=auto"}, beside: newWorld(s.T, localtailnet.Options{})},
 	}
 	if _, err := exec.LookPath("sudo"); err != nil {
 		s.Log("no joins by sudo, since it is not installed (apt-get install sudo)")
@@ -93,27 +95,33 @@ func (s *soak) courses() []*course {
 			c.giveToRunner()
 			c.under = asRunner
 		}
-		c.join = s.measure(c, append([]string{"join"}, c.args...)...)
-		c.leave = s.measure(c, "leave")
+		s.measure(c)
 		s.Logf("%-20s join takes %v, leave %v", c.name, c.join, c.leave)
 	}
 	return courses
 }
 
-func (s *soak) measure(c *course, args ...string) length {
-	c.prepare()
-	got := c.killAt(never, args...)
-	if got.status != 0 {
-		s.Fatalf("%s: %s ended with %d:\n%s", c.name, args[0], got.status, got.words)
+func (s *soak) measure(c *course) {
+	defer c.prepare()()
+	joined := c.killAt(never, append([]string{"join"}, c.args...)...)
+	left := c.killAt(never, "leave")
+	if joined.status != 0 || left.status != 0 {
+		s.Fatalf("%s: join ended with %d, leave with %d:\n%s%s", c.name, joined.status, left.status, joined.text(), left.text())
 	}
-	return got.length
+	c.join, c.leave = joined.length, left.length
 }
 
-// prepare leaves the join to unpack its daemon, where that is its course.
-func (c *course) prepare() {
+// prepare makes what the course wants to find: a daemon to unpack, or another
+// join. The returned function leaves that again.
+func (c *course) prepare() (end func()) {
 	if c.unpacks {
 		c.emptyCache()
 	}
+	if c.beside == nil {
+		return func() {}
+	}
+	c.beside.mustJoin("--network=tun")
+	return c.beside.mustLeave
 }
 
 // mustMake makes a directory that belongs to the job's user.
@@ -135,7 +143,7 @@ func (w *world) mustMake(dir string, mode os.FileMode) {
 // round joins and leaves, kills some of that, and wants nothing left.
 func (s *soak) round(c *course) {
 	s.rounds++
-	c.prepare()
+	defer c.prepare()()
 	before := c.traces()
 	did := []string{c.name, s.join(c, before)}
 	for s.rand.IntN(2) == 0 {
@@ -156,11 +164,16 @@ func (s *soak) round(c *course) {
 // join joins, and mostly kills that.
 func (s *soak) join(c *course, before map[string]string) string {
 	args := append([]string{"join"}, c.args...)
-	if s.rand.IntN(5) == 0 {
-		if got := c.run(args...); got.status != 0 {
-			s.Fatalf("join ended with %d:\n%s", got.status, got.words)
-		}
+	switch s.rand.IntN(10) {
+	case 0:
+		c.mustJoin(c.args...)
 		return "joined"
+	case 1:
+		c.mustJoin(c.args...)
+		c.killDaemon()
+		s.killed++
+		s.signals["daemon by SIGKILL"]++
+		return "joined, and its daemon killed"
 	}
 	got := s.kill(c, c.join, args...)
 	if got.hit && !got.killed && got.status == 1 {

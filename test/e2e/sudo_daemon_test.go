@@ -11,6 +11,7 @@ import (
 // A daemon that root starts writes its log for the job's user too, who is the
 // one to read why it ended.
 func TestJoin_daemonThatEndsUnderSudo_isQuoted(t *testing.T) {
+	needSudo(t)
 	for arg, code := range map[string]string{
 		"--network=tun":  "not-privileged",
 		"--network=auto": "daemon-died", // tried again without an interface, and without sudo

@@ -56,6 +56,7 @@ func (w *world) giveToRunner() {
 var asRunner = []string{"setpriv", "--reuid=1001", "--regid=1001", "--clear-groups"}
 
 func TestJoin_hostedRunner_getsAnInterfaceBySudo(t *testing.T) {
+	needSudo(t)
 	before := network(t)
 	w := newWorld(t, localtailnet.Options{})
 	w.mustPeer(localtailnet.PeerOptions{})
