@@ -158,6 +158,7 @@ func TestJoin_tun_containersReachTheTailnet(t *testing.T) {
 		mustRun(t, words[0], words[1:]...)
 	}
 	t.Cleanup(func() {
+		mustRun(t, "ip", "link", "delete", "box0") // or it goes some time after its other end
 		mustRun(t, "ip", "netns", "delete", "box")
 		mustRun(t, "nft", "delete", "table", "ip", "box")
 	})

@@ -11,6 +11,7 @@ import (
 )
 
 func TestJoin_userspace_reachesAPeerByItsProxiesAndLeavesNothing(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, localtailnet.Options{})
 	w.mustPeer(localtailnet.PeerOptions{})
 	out := w.mustJoin("--network=userspace", "--ping=my-server", "--wait-for=my-server:80")
