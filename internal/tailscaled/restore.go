@@ -20,7 +20,7 @@ const cleanupLimit = 10 * time.Second
 // show that too. If another tailscaled has the machine by now, all this is the
 // other's.
 func (s Stopping) restore(ctx context.Context, killed bool) error {
-	if neighbour(ctx) != "" {
+	if othersHaveIt(ctx) {
 		return nil
 	}
 	left, err := removeRules()
@@ -28,6 +28,21 @@ func (s Stopping) restore(ctx context.Context, killed bool) error {
 		err = errors.Join(err, s.cleanUp(ctx))
 	}
 	return err
+}
+
+// burial is the time in which the kernel takes down the interface of a process
+// that has ended: one of ours, that an earlier leave told to end, has no name
+// any more in that time.
+const burial = time.Second
+
+// othersHaveIt reports that the machine's network is another tailscaled's.
+func othersHaveIt(ctx context.Context) bool {
+	for deadline := time.Now().Add(burial); neighbour(ctx) != ""; <-time.After(between) {
+		if Answers(DefaultSocket) || time.Now().After(deadline) {
+			return true
+		}
+	}
+	return false
 }
 
 // cleanUp has tailscaled undo what an earlier one did: the resolver's settings

@@ -89,7 +89,7 @@ func (s *soak) courses() []*course {
 		courses = append(courses, &course{name: "sudo, tun", args: []string{"--network=tun"}, sudo: true})
 	}
 	for i, c := range courses {
-		// Some are far from the tailnet, and some pauses between are longer.
+		// Every other one is far from its tailnet, so that more kills hit a wait for an answer.
 		c.world = newWorld(s.T, localtailnet.Options{Latency: time.Duration(i%2) * 10 * time.Millisecond})
 		if c.sudo {
 			c.giveToRunner()
@@ -179,7 +179,7 @@ func (s *soak) join(c *course, before map[string]string) string {
 	if got.hit && !got.killed && got.status == 1 {
 		// It was asked to end, and had time to undo what it had done.
 		if d := cmp.Diff(before, c.traces()); d != "" {
-			s.Errorf("something is left without any leave (-before +after):\n%s\n%s", d, got.words)
+			s.Errorf("something is left without any leave (-before +after):\n%s\n%s", d, got.text())
 		}
 	}
 	return got.String()
