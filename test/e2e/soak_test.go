@@ -18,6 +18,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/tailjoin/tailjoin/internal/localtailnet"
+	"github.com/tailjoin/tailjoin/internal/localtailnet/build"
 )
 
 var (
@@ -68,6 +69,7 @@ type course struct {
 	name        string
 	args        []string // of join
 	unpacks     bool     // each join finds an empty cache
+	downloads   bool     // each join finds a package server
 	sudo        bool     // the job's user is not root
 	beside      *world   // of another join, which has the network interface; mostly none
 	join, leave length
@@ -81,6 +83,7 @@ func (s *soak) courses() []*course {
 		{name: "tun", args: []string{"--network=tun"}},
 		{name: "bundled, userspace", args: append(bundled, "--network=userspace"), unpacks: true},
 		{name: "bundled, tun", args: append(bundled, "--network=tun"), unpacks: true},
+		{name: "downloaded", args: []string{"--network=userspace", "--install=download"}, unpacks: true, downloads: true},
 		{name: "beside another", args: []string{"--network=auto"}, beside: newWorld(s.T, localtailnet.Options{})},
 	}
 	if _, err := exec.LookPath("sudo"); err != nil {
@@ -90,15 +93,24 @@ func (s *soak) courses() []*course {
 	}
 	for i, c := range courses {
 		// Every other one is far from its tailnet, so that more kills hit a wait for an answer.
-		c.world = newWorld(s.T, localtailnet.Options{Latency: time.Duration(i%2) * 10 * time.Millisecond})
-		if c.sudo {
-			c.giveToRunner()
-			c.under = asRunner
-		}
+		c.begin(s.T, time.Duration(i%2)*10*time.Millisecond)
 		s.measure(c)
 		s.Logf("%-20s join takes %v, leave %v", c.name, c.join, c.leave)
 	}
 	return courses
+}
+
+func (c *course) begin(t *testing.T, latency time.Duration) {
+	if c.downloads {
+		c.world = newShop(t)
+		c.mustSell(build.Version(), os.Getenv(daemon))
+		return
+	}
+	c.world = newWorld(t, localtailnet.Options{Latency: latency})
+	if c.sudo {
+		c.giveToRunner()
+		c.under = asRunner
+	}
 }
 
 func (s *soak) measure(c *course) {
