@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/tailjoin/tailjoin/internal/retry"
@@ -108,32 +109,30 @@ type leaving struct {
 	access   tsapi.AccessToken // asked for once, and only if it is needed
 }
 
-// undo goes backwards through what a join makes.
+// undo goes backwards through what a join makes. What does not need the daemon
+// is done while that ends. That the node is off the tailnet is noted: a leave
+// may be killed too, and the next has no daemon to ask.
 func (l *leaving) undo(ctx context.Context) error {
-	loggedOut, unlinked := l.logOut(ctx), l.unlink(ctx)
-	stopped, revoked := l.stopDaemon(ctx), l.revoke(ctx)
-	err := errors.Join(loggedOut, unlinked, stopped, revoked, l.discard())
+	loggedOut := l.logOut(ctx)
+	var stopped error
+	var stopping sync.WaitGroup
+	stopping.Go(func() { stopped = l.stopDaemon(ctx) })
+	noted := l.session.note(func(r *record) { r.Login = r.Login && loggedOut != nil })
+	others := errors.Join(noted, l.unlink(ctx), l.revoke(ctx), l.discard())
+	stopping.Wait()
+	err := errors.Join(loggedOut, others, stopped)
 	if err != nil && !l.final || stopped != nil { // another Leave must find the session
 		return err
 	}
 	return errors.Join(err, l.session.remove())
 }
 
-// logOut notes when it is done: a leave may be killed too, and the next has no
-// daemon to ask.
+// logOut takes the node off the tailnet, by the daemon or, if that is gone or
+// does not answer, through the API.
 func (l *leaving) logOut(ctx context.Context) error {
 	if !l.session.Login {
 		return nil
 	}
-	if err := l.takeOff(ctx); err != nil {
-		return err
-	}
-	return l.session.note(func(r *record) { r.Login = false })
-}
-
-// takeOff takes the node off the tailnet, by the daemon or, if that is gone or
-// does not answer, through the API.
-func (l *leaving) takeOff(ctx context.Context) error {
 	err := l.byDaemon(ctx)
 	switch {
 	case err == nil:
