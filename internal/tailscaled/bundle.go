@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -34,7 +35,7 @@ func (in Install) openBundle() (bundled, error) {
 	}
 	version, err := os.ReadFile(filepath.Join(b.dir, "tailscaled.version"))
 	if err == nil {
-		b.sums, err = readSums(filepath.Join(b.dir, "SHA256SUMS"))
+		b.sums, err = readBundleSums(b.dir)
 	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return b, missing("nothing is bundled in %s", b.dir)
@@ -47,6 +48,21 @@ func (in Install) openBundle() (bundled, error) {
 	}
 	b.version = strings.TrimSpace(string(version))
 	return b, nil
+}
+
+// readBundleSums reads the sums of the files and, if they are there, those of
+// their spans.
+func readBundleSums(dir string) (sums, error) {
+	all, err := readSums(filepath.Join(dir, "SHA256SUMS"))
+	if err != nil {
+		return nil, err
+	}
+	spans, err := readSums(filepath.Join(dir, "tailscaled.spans"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	maps.Copy(all, spans)
+	return all, nil
 }
 
 func (b bundled) packedName() string { return b.name + ".zst" }

@@ -11,10 +11,9 @@ import (
 	"sync"
 )
 
-// A span is a part of a file, with a sum of its own. SHA256SUMS has the spans
-// of an unpacked tailscaled beside the sum of the whole, so that what is
-// unpacked already is hashed by several cores at once: 19 MB take one 13 ms,
-// two 7. A line has the form
+// A span is a part of a file, with a sum of its own. tailscaled.spans, beside
+// SHA256SUMS, has those of an unpacked tailscaled, so that it is hashed by
+// several cores at once: 19 MB take one 13 ms, two 7. A line has the form
 //
 //	0a1b…  tailscaled-linux-amd64[0:4859945]
 type span struct {

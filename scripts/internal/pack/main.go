@@ -1,5 +1,5 @@
 // Command pack packs files for a release: FILE becomes FILE.zst, the same bytes on every machine. It prints the
-// sums of FILE's four quarters as lines of SHA256SUMS.
+// sums of FILE's four quarters, in the form of sha256sum.
 //
 //	pack FILE...
 package main
