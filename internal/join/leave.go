@@ -161,15 +161,22 @@ func (l *leaving) byDaemon(ctx context.Context) error {
 	return errUnsettled
 }
 
-// errUnsettled: the daemon knows of no node to log out until control has
-// answered its login to the end.
-var errUnsettled = errors.New("the login was still under way; a node that came of it is ephemeral and goes by itself")
-
+// settle waits for a login that is under way, and notes the node that came of
+// it: a daemon forgets its key with the first try to log out, even if control
+// never hears of that because we are killed.
 func (l *leaving) settle(ctx context.Context, daemon *tailscaled.Daemon) bool {
 	ctx, cancel := context.WithTimeout(ctx, l.limits.settle)
 	defer cancel()
-	return daemon.Settle(ctx)
+	settled := daemon.Settle(ctx)
+	if node := daemon.NodeID(ctx); node != "" {
+		l.session.note(func(r *record) { r.Node = node }) // if that fails, the daemon is still there to log out
+	}
+	return settled
 }
+
+// errUnsettled: the daemon knows of no node to log out until control has
+// answered its login to the end.
+var errUnsettled = errors.New("the login was still under way; a node that came of it is ephemeral and goes by itself")
 
 func (l *leaving) byAPI(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, l.api)

@@ -166,6 +166,15 @@ func needsApproval() error {
 	}
 }
 
+// NodeID is the node's stable ID, "" if the daemon has none.
+func (d *Daemon) NodeID(ctx context.Context) string {
+	status, err := d.Local.StatusWithoutPeers(ctx)
+	if err != nil || status.Self == nil {
+		return ""
+	}
+	return string(status.Self.ID)
+}
+
 // LogOut takes the node off the tailnet. An ephemeral node is gone when it
 // returns; a daemon that is logged out already does nothing.
 func (d *Daemon) LogOut(ctx context.Context) error {
