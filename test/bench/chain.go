@@ -24,12 +24,12 @@ type row struct {
 }
 
 func chainsOf(found results) chains {
-	alone := func(step string) float64 { return found[step].median("alone") }
-	start, token := alone(stepStart), alone(stepIDToken)
+	of := func(step string) float64 { return found[step].median(alone) }
+	start, token := of(stepStart), of(stepIDToken)
 	exchange, key := found[stepAPI].median("exchange"), found[stepAPI].median("key")
-	hash, version, wire := alone(stepHash), alone(stepVersion), alone(stepWire)
+	hash, version, wire := of(stepHash), of(stepVersion), of(stepWire)
 	daemon, login := found[tun.name].median("daemon"), found[tun.name].median("login")
-	unpack := found[tunCold.name].median("unpack")
+	unpack := of(stepUnpack)
 
 	identity := token + exchange + key
 	chain := func(half float64) float64 { return start + max(identity, half+daemon) + login }
@@ -40,10 +40,10 @@ func chainsOf(found results) chains {
 			{"exchange, on an open connection", exchange, "one"},
 			{"auth key, on an open connection", key, "one"},
 			{stepHash, hash, ""},
-			{"unpack the bundle", unpack, "no sum looked at"},
+			{stepUnpack, unpack, "no sum looked at"},
 			{stepWire, wire, "on a new connection"},
-			{stepUntar, alone(stepUntar), "not in a chain: it goes on while the archive comes"},
-			{stepSums, alone(stepSums), "nor this"},
+			{stepUntar, of(stepUntar), "not in a chain: it goes on while the archive comes"},
+			{stepSums, of(stepSums), "nor this"},
 			{stepVersion, version, "before a downloaded one is run"},
 			{"tailscaled starts (floor)", daemon, ""},
 			{"tailscaled logs in (floor)", login, "about six round trips"},

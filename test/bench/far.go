@@ -50,7 +50,6 @@ func far(w *world) []subject {
 		{"tailjoin, warm", w.joinAndLeave(warm)},
 		{"tailjoin, downloading", w.joinAndLeave(w.cold, "--install=download", "--mirror="+w.PackagesURL, "--mirror-key="+w.file("root.pem"))},
 		w.floor(tun),
-		w.floor(tunCold),
 	}
 	return append(subjects, w.steps()...)
 }

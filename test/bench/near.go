@@ -20,16 +20,13 @@ type manner struct {
 	tun       bool
 	netfilter bool
 	hostPATH  bool
-	cold      bool // the daemon has to be unpacked first
 }
 
 var (
-	userspace     = manner{name: "userspace: floor"}
-	userspaceCold = manner{name: "userspace: floor, cold", cold: true}
-	tun           = manner{name: "tun: floor", tun: true}
-	tunCold       = manner{name: "tun: floor, cold", tun: true, cold: true}
-	tunNFTables   = manner{name: "tun: floor, netfilter by nftables", tun: true, netfilter: true}
-	tunIPTables   = manner{name: "tun: floor, netfilter by iptables", tun: true, netfilter: true, hostPATH: true}
+	userspace   = manner{name: "userspace: floor"}
+	tun         = manner{name: "tun: floor", tun: true}
+	tunNFTables = manner{name: "tun: floor, netfilter by nftables", tun: true, netfilter: true}
+	tunIPTables = manner{name: "tun: floor, netfilter by iptables", tun: true, netfilter: true, hostPATH: true}
 )
 
 // near are the subjects on loopback, where nothing but work takes time.
@@ -37,13 +34,12 @@ func near(w *world) []subject {
 	subjects := []subject{
 		w.floor(userspace),
 		{"userspace: tailjoin, warm", w.joinAndLeave(warm, "--network=userspace")},
-		w.floor(userspaceCold),
 		{"userspace: tailjoin, cold", w.joinAndLeave(w.cold, "--network=userspace")},
 		w.floor(tun),
 		{"tun: tailjoin, warm", w.joinAndLeave(warm, "--network=tun")},
-		w.floor(tunCold),
 		{"tun: tailjoin, cold", w.joinAndLeave(w.cold, "--network=tun")},
 		w.floor(tunNFTables),
+		{stepUnpack, timed(w.unpackBundle)},
 	}
 	if _, err := exec.LookPath("iptables"); err == nil {
 		subjects = append(subjects, w.floor(tunIPTables))
@@ -80,14 +76,9 @@ func socketIn(dir string) string { return filepath.Join(dir, "s") }
 // bareJoin gives the floor what tailjoin would find out by itself.
 func (w *world) bareJoin(ctx context.Context, m manner, dir string) *exec.Cmd {
 	_, key := w.MintKey(localtailnet.KeyOptions{Tags: []string{tag}, Ephemeral: true, Preauthorized: true})
-	args := []string{"join", "-socket", socketIn(dir), "-control", w.ControlURL, "-tags", tag}
+	args := []string{"join", "-socket", socketIn(dir), "-daemon", w.programs.daemon, "-control", w.ControlURL, "-tags", tag}
 	if m.netfilter {
 		args = append(args, "-netfilter")
-	}
-	if m.cold {
-		args = append(args, "-packed", w.programs.packed(), "-daemon", filepath.Join(dir, "tailscaled"))
-	} else {
-		args = append(args, "-daemon", w.programs.daemon)
 	}
 	cmd := exec.CommandContext(ctx, w.programs.floor, append(append(args, "--"), m.flags(dir)...)...)
 	cmd.Stdin = strings.NewReader(key)

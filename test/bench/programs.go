@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"runtime"
 
+	"github.com/klauspost/compress/zstd"
 	"github.com/tailjoin/tailjoin/internal/localtailnet/build"
 )
 
@@ -59,9 +60,29 @@ func (p programs) make(ctx context.Context) error {
 			return fmt.Errorf("%s: %w\n%s", command[0], err, out)
 		}
 	}
-	cmd := exec.CommandContext(ctx, p.floor, "unpack", "-packed", p.packed(), "-daemon", p.daemon)
-	cmd.Stderr = os.Stderr
-	return cmd.Run()
+	return unpack(p.packed(), p.daemon)
+}
+
+func unpack(packed, name string) error {
+	from, err := os.Open(packed)
+	if err != nil {
+		return err
+	}
+	defer from.Close()
+	decoder, err := zstd.NewReader(from, zstd.WithDecoderConcurrency(4))
+	if err != nil {
+		return err
+	}
+	defer decoder.Close()
+	to, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o755)
+	if err != nil {
+		return err
+	}
+	defer to.Close()
+	if _, err := decoder.WriteTo(to); err != nil {
+		return err
+	}
+	return to.Close()
 }
 
 // packed is the daemon as the bundle carries it.

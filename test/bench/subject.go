@@ -18,8 +18,9 @@ type subject struct {
 // falls on all alike. The first round is not counted.
 func (w *world) repeat(ctx context.Context, rounds int, subjects []subject) (results, error) {
 	found := results{}
+	fmt.Fprintf(os.Stderr, "%s: %d rounds ", w.name, rounds)
 	for round := range rounds + 1 {
-		fmt.Fprintf(os.Stderr, "\r%s: round %d of %d ", w.name, round, rounds)
+		fmt.Fprint(os.Stderr, ".")
 		for _, s := range subjects {
 			t, err := s.run(ctx)
 			if err != nil {

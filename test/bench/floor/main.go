@@ -5,12 +5,11 @@
 // it runs, and ends. It finds nothing, verifies nothing, asks nobody who the
 // job is, writes nothing down but the daemon's number, and prints its phases.
 //
-//	floor join    -socket S -daemon FILE -control URL -tags T [-netfilter] [-packed FILE.zst] -- FLAGS of tailscaled
-//	floor leave   -socket S
-//	floor unpack  -packed FILE.zst -daemon FILE
+//	floor join  -socket S -daemon FILE -control URL -tags T [-netfilter] -- FLAGS of tailscaled
+//	floor leave -socket S
 //	floor nothing
 //
-// The key is on its input. With -packed it unpacks the daemon first.
+// The key is on its input.
 package main
 
 import (
@@ -28,7 +27,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/klauspost/compress/zstd"
 	"golang.org/x/sys/unix"
 	"tailscale.com/client/local"
 	"tailscale.com/ipn"
@@ -38,7 +36,6 @@ import (
 // A node is one daemon, and what it is to be on the tailnet.
 type node struct {
 	socket, daemon, control, tags string
-	packed                        string
 	netfilter                     bool
 	args                          []string
 
@@ -59,7 +56,6 @@ func run(verb string, args []string) error {
 	fs.StringVar(&n.daemon, "daemon", "", "tailscaled")
 	fs.StringVar(&n.control, "control", "", "control server")
 	fs.StringVar(&n.tags, "tags", "", "of the node")
-	fs.StringVar(&n.packed, "packed", "", "tailscaled, packed")
 	fs.BoolVar(&n.netfilter, "netfilter", false, "have packet filter rules")
 	if err := fs.Parse(args); err != nil {
 		return err
@@ -74,8 +70,6 @@ func run(verb string, args []string) error {
 		return n.join()
 	case "leave":
 		return n.leave()
-	case "unpack":
-		return n.unpack()
 	default:
 		return nil
 	}
@@ -84,10 +78,6 @@ func run(verb string, args []string) error {
 func (n *node) join() error {
 	key, err := io.ReadAll(os.Stdin)
 	if err != nil {
-		return err
-	}
-	entered := time.Now()
-	if err := n.unpack(); err != nil {
 		return err
 	}
 	began := time.Now()
@@ -103,37 +93,11 @@ func (n *node) join() error {
 		return err
 	}
 	return json.NewEncoder(os.Stdout).Encode(map[string]float64{
-		"unpack": milliseconds(began.Sub(entered)), "daemon": milliseconds(started.Sub(began)), "login": milliseconds(time.Since(started)),
+		"daemon": milliseconds(started.Sub(began)), "login": milliseconds(time.Since(started)),
 	})
 }
 
 func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
-
-// unpack is the bare act: no sum is looked at.
-func (n *node) unpack() error {
-	if n.packed == "" {
-		return nil
-	}
-	from, err := os.Open(n.packed)
-	if err != nil {
-		return err
-	}
-	defer from.Close()
-	decoder, err := zstd.NewReader(from, zstd.WithDecoderConcurrency(4))
-	if err != nil {
-		return err
-	}
-	defer decoder.Close()
-	to, err := os.OpenFile(n.daemon, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o755)
-	if err != nil {
-		return err
-	}
-	defer to.Close()
-	if _, err := decoder.WriteTo(to); err != nil {
-		return err
-	}
-	return to.Close()
-}
 
 // start executes the daemon with this program's own environment, its output in
 // a file beside the socket, and notes its number there.
