@@ -16,7 +16,7 @@ type chains struct {
 	warm, cold, downloading float64
 }
 
-// A row is a step, or a sum of steps, with its milliseconds.
+// A row is a step with its milliseconds.
 type row struct {
 	name string
 	ms   float64
@@ -66,8 +66,4 @@ func (c chains) print(out io.Writer) {
 	fmt.Fprintf(out, "\nThe longest chain of dependent steps is: start + max(ID token + exchange + auth key, a daemon) + login.\n"+
 		"A daemon is: hash + start when warm, unpack + start when cold, wire + version + start when it is downloaded.\n"+
 		"Warm %.1f, cold %.1f, downloading %.1f.\n", c.warm, c.cold, c.downloading)
-}
-
-func (c chains) limits(name string, found results, chain float64) target {
-	return target{name + " against its longest chain", found[name].median("join"), 1.15 * chain, " ms", fmt.Sprintf("1.15 × %.1f", chain)}
 }

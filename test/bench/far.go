@@ -45,10 +45,10 @@ func (p programs) archive() string { return filepath.Join(kept, "packages", p.re
 // alone. All have a network interface, the default where one can be had.
 func far(w *world) []subject {
 	subjects := []subject{
-		{"serial way", w.serial},
-		{"tailjoin, cold", w.joinAndLeave(w.cold)},
-		{"tailjoin, warm", w.joinAndLeave(warm)},
-		{"tailjoin, downloading", w.joinAndLeave(w.cold, "--install=download", "--mirror="+w.PackagesURL, "--mirror-key="+w.file("root.pem"))},
+		{serialWay, w.serial},
+		{farCold, w.joinAndLeave(w.cold)},
+		{farWarm, w.joinAndLeave(warm)},
+		{farDownloading, w.joinAndLeave(w.cold, "--install=download", "--mirror="+w.PackagesURL, "--mirror-key="+w.file("root.pem"))},
 		w.floor(tun),
 	}
 	return append(subjects, w.steps()...)

@@ -29,15 +29,24 @@ var (
 	tunIPTables = manner{name: "tun: floor, netfilter by iptables", tun: true, netfilter: true, hostPATH: true}
 )
 
+// The names of the product's subjects, near and far.
+const (
+	userspaceWarm, userspaceCold = "userspace: tailjoin, warm", "userspace: tailjoin, cold"
+	tunWarm, tunCold             = "tun: tailjoin, warm", "tun: tailjoin, cold"
+
+	farWarm, farCold, farDownloading = "tailjoin, warm", "tailjoin, cold", "tailjoin, downloading"
+	serialWay                        = "serial way"
+)
+
 // near are the subjects on loopback, where nothing but work takes time.
 func near(w *world) []subject {
 	subjects := []subject{
 		w.floor(userspace),
-		{"userspace: tailjoin, warm", w.joinAndLeave(warm, "--network=userspace")},
-		{"userspace: tailjoin, cold", w.joinAndLeave(w.cold, "--network=userspace")},
+		{userspaceWarm, w.joinAndLeave(warm, "--network=userspace")},
+		{userspaceCold, w.joinAndLeave(w.cold, "--network=userspace")},
 		w.floor(tun),
-		{"tun: tailjoin, warm", w.joinAndLeave(warm, "--network=tun")},
-		{"tun: tailjoin, cold", w.joinAndLeave(w.cold, "--network=tun")},
+		{tunWarm, w.joinAndLeave(warm, "--network=tun")},
+		{tunCold, w.joinAndLeave(w.cold, "--network=tun")},
 		w.floor(tunNFTables),
 		{stepUnpack, timed(w.unpackBundle)},
 	}
