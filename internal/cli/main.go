@@ -9,14 +9,12 @@ import (
 	"fmt"
 	"io"
 	"os/signal"
-	"slices"
 	"strings"
 	"syscall"
 
 	"github.com/tailjoin/tailjoin/internal/ci"
 	"github.com/tailjoin/tailjoin/internal/diag"
 	"github.com/tailjoin/tailjoin/internal/secret"
-	"github.com/tailjoin/tailjoin/internal/tailscaled"
 )
 
 // Exit statuses.
@@ -35,20 +33,6 @@ type Process struct {
 	Err     io.Writer // words for people
 	Version string
 	Self    string // path of the program
-}
-
-// A command is one verb of the program.
-type command struct {
-	name, summary string
-	run           func(*front, context.Context, []string) error
-}
-
-func commands() []command {
-	return []command{
-		{"join", "put this job on a tailnet", (*front).join},
-		{"leave", "take it off again: nothing is left", (*front).leave},
-		{"version", "print the version", (*front).version},
-	}
 }
 
 // Main runs the program and returns its exit status.
@@ -107,32 +91,6 @@ func (f *front) flush() {
 	for _, w := range f.streams {
 		w.Flush()
 	}
-}
-
-func (f *front) run(ctx context.Context, args []string) error {
-	if len(args) == 0 || slices.Contains([]string{"help", "-h", "--help"}, args[0]) {
-		_, err := io.WriteString(f.streams[1], usage())
-		return err
-	}
-	if args[0] == "root" { // for sudo: not a command of users
-		return tailscaled.RootTask(ctx, args[1:], f.In, f.Out)
-	}
-	for _, c := range commands() {
-		if c.name == args[0] {
-			return c.run(f, ctx, args[1:])
-		}
-	}
-	return diag.Input(fmt.Sprintf("there is no command %q", args[0]), strings.TrimSpace(usage()))
-}
-
-func usage() string {
-	var b strings.Builder
-	b.WriteString("tailjoin puts a CI job on a Tailscale network, without a stored secret.\n\n")
-	for _, c := range commands() {
-		fmt.Fprintf(&b, "  tailjoin %-8s %s\n", c.name, c.summary)
-	}
-	b.WriteString("\nFlags of a command: tailjoin COMMAND --help. Every flag can be given as an\nenvironment variable too: --oauth-client-id is TAILJOIN_OAUTH_CLIENT_ID.\n")
-	return b.String()
 }
 
 // report prints an error, once, and says how the process ends.
