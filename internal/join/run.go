@@ -203,6 +203,9 @@ func (j *joining) startDaemon(ctx context.Context, choice tailscaled.Choice) (*t
 	if choice.Reason != "" && j.Network == tailscaled.WantTUN {
 		return nil, noInterface(choice.Reason, nil)
 	}
+	if choice.Nobody && j.StateDir != "" {
+		return nil, noState()
+	}
 	defer j.phases.measure("daemon")()
 	login, err := j.startWith(ctx, choice)
 	if err == nil || !choice.TUN || ctx.Err() != nil {
@@ -232,6 +235,14 @@ func noInterface(reason string, err error) error {
 			"and no other tailscaled on the machine. Or leave out `network: tun`: processes then use the proxies that the\n" +
 			"outputs socks5-proxy and http-proxy name",
 	}
+}
+
+// noState: a daemon without rights cannot write where root keeps a node's key,
+// and the directory is not ours to give away.
+func noState() error {
+	return diag.Input("the node's key cannot be kept in statedir here",
+		"tailscaled runs as nobody next to another one, and may not write there: leave out statedir, run the job as a user\n"+
+			"of its own, or stop the other tailscaled")
 }
 
 func (j *joining) startWith(ctx context.Context, choice tailscaled.Choice) (*tailscaled.Login, error) {

@@ -167,6 +167,17 @@ func TestHost_isNotTouchedByAJob(t *testing.T) {
 	}
 }
 
+func TestHost_besideIt_rootsStateCannotBeKept(t *testing.T) {
+	h := hosts["userspace"](newWorld(t, localtailnet.Options{}))
+	before := h.state()
+	got := h.run("join", "--statedir="+filepath.Join(h.dir, "kept"))
+	if got.status != 2 || !strings.Contains(got.words, "leave out statedir") {
+		t.Errorf("join ended with %d:\n%s", got.status, got.words)
+	}
+	h.wantNothingLeft()
+	h.wantUntouched(before, "a join that was refused")
+}
+
 // wantNobodysDaemon fails unless the job's daemon runs without any right over
 // the machine.
 func (w *world) wantNobodysDaemon() {
