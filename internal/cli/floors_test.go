@@ -15,8 +15,8 @@ const module = "github.com/tailjoin/tailjoin/"
 // floors are the rooms of the house, bottom first. A package imports packages
 // of lower floors only, none of its own.
 var floors = [][]string{
-	{"diag", "secret", "retry"},
-	{"ci", "idtoken", "tsapi", "tailscaled"},
+	{"diag", "secret", "retry", "jwk"},
+	{"ci", "idtoken", "oidc", "tsapi", "tailscaled"},
 	{"spec"},
 	{"join"},
 	{"cli"},

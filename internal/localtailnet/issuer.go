@@ -8,6 +8,7 @@ import (
 	"crypto/rsa"
 	"crypto/subtle"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -17,6 +18,7 @@ import (
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+	"github.com/tailjoin/tailjoin/internal/jwk"
 )
 
 // An Issuer stands in for GitHub's runtime and its OIDC issuer: a job asks it
@@ -37,7 +39,7 @@ type Issuer struct {
 	url  string
 	rsa  *rsa.PrivateKey
 	ec   *ecdsa.PrivateKey
-	keys jwkSet
+	keys jwk.Set
 	mux  *http.ServeMux
 
 	mu    sync.Mutex
@@ -76,12 +78,10 @@ func (i *Issuer) makeKeys() (err error) {
 	if i.ec, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
 		return err
 	}
-	ec, err := ecJWK(ecKeyID, &i.ec.PublicKey)
-	if err != nil {
-		return err
-	}
-	i.keys = jwkSet{Keys: []jwk{rsaJWK(rsaKeyID, &i.rsa.PublicKey), ec}}
-	return nil
+	ecKey, ecErr := jwk.Of(ecKeyID, "ES256", &i.ec.PublicKey)
+	rsaKey, rsaErr := jwk.Of(rsaKeyID, "RS256", &i.rsa.PublicKey)
+	i.keys = jwk.Set{Keys: []jwk.Key{rsaKey, ecKey}}
+	return errors.Join(ecErr, rsaErr)
 }
 
 // RequestURL is what a job finds in ACTIONS_ID_TOKEN_REQUEST_URL. It has a

@@ -8,32 +8,36 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"strings"
+	"slices"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+	"github.com/tailjoin/tailjoin/internal/jwk"
+	"github.com/tailjoin/tailjoin/internal/spec"
 )
 
 // Why a token is refused. Those that golang-jwt has a name for keep it:
 // jwt.ErrTokenSignatureInvalid, ErrTokenInvalidAudience, ErrTokenExpired,
-// ErrTokenNotValidYet, ErrTokenUsedBeforeIssued, ErrTokenMalformed.
+// ErrTokenNotValidYet, ErrTokenUsedBeforeIssued, ErrTokenMalformed; a key that
+// the issuer does not have is jwk.ErrUnknown.
 var (
 	ErrAlgorithm     = errors.New("algorithm is not RS256 or ES256")
 	ErrIssuer        = errors.New("issuer is not the one trusted")
 	ErrDiscovery     = errors.New("OIDC discovery does not answer for the issuer")
-	ErrKeyUnknown    = errors.New("no such key at the issuer")
 	ErrSubject       = errors.New("subject does not match")
 	ErrNoSubjectRule = errors.New("neither a subject nor a claim rule is set")
 	ErrClaim         = errors.New("claim does not match")
 )
 
+// algorithms are the accepted ones.
+var algorithms = []string{"RS256", "ES256"}
+
 // leeway is the difference between two clocks that exp, nbf and iat put up with.
 const leeway = 5 * time.Second
 
-// A Federation is what a trust credential demands of an ID token. In Subject
-// and in the values of Claims, * stands for any characters, none and "/" and ":"
-// too; all else is literal, and the whole value must match. Keys of Claims
-// reach into objects with a dot; quotes keep a dot in a name: user.name, "open.id".name.
+// A Federation is what a trust credential demands of an ID token. Subject and
+// the values of Claims are patterns for spec.Matches; keys of Claims are paths
+// for spec.Claim.
 //
 // An empty Subject refuses every token, unless Claims says what is wanted.
 type Federation struct {
@@ -68,7 +72,7 @@ func (f Federation) Verify(ctx context.Context, client *http.Client, token strin
 // without asking the network is refused first.
 func (f Federation) key(ctx context.Context, client *http.Client, t *jwt.Token) (any, error) {
 	alg := t.Method.Alg()
-	if algorithms[alg] == "" {
+	if !slices.Contains(algorithms, alg) {
 		return nil, fmt.Errorf("%w: %s", ErrAlgorithm, alg)
 	}
 	if _, ok := t.Header["crit"]; ok {
@@ -83,29 +87,36 @@ func (f Federation) key(ctx context.Context, client *http.Client, t *jwt.Token) 
 		return nil, err
 	}
 	kid, _ := t.Header["kid"].(string)
-	return keys.find(kid, alg)
+	if kid == "" {
+		return nil, fmt.Errorf("%w: the token names none", jwk.ErrUnknown)
+	}
+	found, err := keys.Find(kid, alg)
+	if err != nil {
+		return nil, err
+	}
+	return found[0], nil
 }
 
 // discover fetches the issuer's keys by way of its discovery document, which
 // must be about that issuer and no other.
-func discover(ctx context.Context, client *http.Client, issuer string) (jwkSet, error) {
+func discover(ctx context.Context, client *http.Client, issuer string) (jwk.Set, error) {
 	var doc struct {
 		Issuer  string `json:"issuer"`
 		JWKSURI string `json:"jwks_uri"`
 	}
 	address, err := url.JoinPath(issuer, ".well-known/openid-configuration")
 	if err != nil {
-		return jwkSet{}, fmt.Errorf("%w: %w", ErrDiscovery, err)
+		return jwk.Set{}, fmt.Errorf("%w: %w", ErrDiscovery, err)
 	}
 	if err := getJSON(ctx, client, address, &doc); err != nil {
-		return jwkSet{}, fmt.Errorf("%w: %w", ErrDiscovery, err)
+		return jwk.Set{}, fmt.Errorf("%w: %w", ErrDiscovery, err)
 	}
 	if doc.Issuer != issuer {
-		return jwkSet{}, fmt.Errorf("%w: the document is about %q, want %q", ErrDiscovery, doc.Issuer, issuer)
+		return jwk.Set{}, fmt.Errorf("%w: the document is about %q, want %q", ErrDiscovery, doc.Issuer, issuer)
 	}
-	var keys jwkSet
+	var keys jwk.Set
 	if err := getJSON(ctx, client, doc.JWKSURI, &keys); err != nil {
-		return jwkSet{}, fmt.Errorf("%w: %w", ErrDiscovery, err)
+		return jwk.Set{}, fmt.Errorf("%w: %w", ErrDiscovery, err)
 	}
 	return keys, nil
 }
@@ -136,76 +147,14 @@ func getJSON(ctx context.Context, client *http.Client, address string, v any) er
 // match holds the claims of a verified token against the rules.
 func (f Federation) match(claims jwt.MapClaims) error {
 	subject, _ := claims["sub"].(string)
-	if subject == "" || f.Subject != "" && !matches(f.Subject, subject) {
+	if subject == "" || f.Subject != "" && !spec.Matches(f.Subject, subject) {
 		return fmt.Errorf("%w: token has %q, want %q", ErrSubject, subject, f.Subject)
 	}
 	for path, pattern := range f.Claims {
-		value, ok := claimText(lookUp(claims, path))
-		if !ok || !matches(pattern, value) {
+		value, ok := spec.ClaimText(spec.Claim(claims, path))
+		if !ok || !spec.Matches(pattern, value) {
 			return fmt.Errorf("%w: %s is %q, want %q", ErrClaim, path, value, pattern)
 		}
 	}
 	return nil
-}
-
-// lookUp returns the claim at a path such as user.name or "open.id".name, or nil.
-func lookUp(claims map[string]any, path string) any {
-	var v any = claims
-	for path != "" {
-		var name string
-		name, path = cutName(path)
-		object, ok := v.(map[string]any)
-		if !ok {
-			return nil
-		}
-		v = object[name]
-	}
-	return v
-}
-
-// cutName cuts the first name off a path.
-func cutName(path string) (name, rest string) {
-	if quoted, ok := strings.CutPrefix(path, `"`); ok {
-		name, rest, _ = strings.Cut(quoted, `"`)
-		return name, strings.TrimPrefix(rest, ".")
-	}
-	name, rest, _ = strings.Cut(path, ".")
-	return name, rest
-}
-
-// claimText gives a claim of one value as text. What Tailscale does with lists
-// and objects is not documented: they match nothing.
-func claimText(v any) (text string, ok bool) {
-	switch v := v.(type) {
-	case string:
-		return v, true
-	case bool, json.Number:
-		return fmt.Sprint(v), true
-	}
-	return "", false
-}
-
-// matches says whether the whole of s is what pattern describes: * spans any
-// characters, the rest is literal.
-func matches(pattern, s string) bool {
-	first, rest, star := strings.Cut(pattern, "*")
-	if !star {
-		return s == pattern
-	}
-	s, ok := strings.CutPrefix(s, first)
-	if !ok {
-		return false
-	}
-	// Taking the earliest place of each part leaves the most for the next ones.
-	for {
-		part, after, star := strings.Cut(rest, "*")
-		if !star {
-			return strings.HasSuffix(s, part)
-		}
-		_, s, ok = strings.Cut(s, part)
-		if !ok {
-			return false
-		}
-		rest = after
-	}
 }
