@@ -1,0 +1,109 @@
+package oidc
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"time"
+
+	"github.com/tailjoin/tailjoin/internal/jwk"
+)
+
+// Limits of an issuer that nobody vouched for: its address is the token's word.
+const (
+	issuerLimit     = 10 * time.Second // for each of the two documents
+	longestDocument = 1 << 20
+	mostRedirects   = 3
+)
+
+// discover fetches the issuer's keys by way of its discovery document, which
+// must be about that issuer and no other.
+func discover(ctx context.Context, client *http.Client, issuer string) (set jwk.Set, err error) {
+	base, err := trustworthy(issuer)
+	if err != nil {
+		return set, fmt.Errorf("issuer %q: %w", issuer, err)
+	}
+	var document struct {
+		Issuer  string `json:"issuer"`
+		JWKSURI string `json:"jwks_uri"`
+	}
+	if err := getJSON(ctx, client, base.JoinPath(".well-known/openid-configuration"), &document); err != nil {
+		return set, err
+	}
+	if document.Issuer != issuer {
+		return set, fmt.Errorf("the discovery document is about %q", document.Issuer)
+	}
+	keys, err := trustworthy(document.JWKSURI)
+	if err == nil && base.Scheme == "https" && keys.Scheme != "https" {
+		err = errPlain
+	}
+	if err != nil {
+		return set, fmt.Errorf("jwks_uri %q: %w", document.JWKSURI, err)
+	}
+	return set, getJSON(ctx, client, keys, &set)
+}
+
+var (
+	errPlain     = errors.New("an address such as https://host/path is wanted; only a loopback address may be http://")
+	errElsewhere = errors.New("it redirects to another host")
+	errRedirects = errors.New("it redirects too often")
+)
+
+// trustworthy reads an address that keys may come from: what comes over plain
+// http can be anybody's.
+func trustworthy(address string) (*url.URL, error) {
+	u, err := url.Parse(address)
+	if err != nil {
+		return nil, err
+	}
+	if u.Host == "" || u.User != nil || u.Scheme != "https" && (u.Scheme != "http" || !isLoopback(u.Hostname())) {
+		return nil, errPlain
+	}
+	return u, nil
+}
+
+func isLoopback(host string) bool {
+	addr, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && addr.IsLoopback()
+}
+
+// getJSON decodes a document of limited size, which must come in time and from
+// the host that was asked.
+func getJSON(ctx context.Context, client *http.Client, from *url.URL, v any) error {
+	ctx, cancel := context.WithTimeout(ctx, issuerLimit)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, from.String(), nil)
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Accept", "application/json")
+	careful := *client
+	careful.CheckRedirect = sameHost
+	res, err := careful.Do(req)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		return fmt.Errorf("GET %s: %s", from, res.Status)
+	}
+	if err := json.NewDecoder(io.LimitReader(res.Body, longestDocument)).Decode(v); err != nil {
+		return fmt.Errorf("GET %s: no JSON: %w", from, err)
+	}
+	return nil
+}
+
+func sameHost(req *http.Request, via []*http.Request) error {
+	switch first := via[0].URL; {
+	case req.URL.Host != first.Host || req.URL.Scheme != first.Scheme:
+		return errElsewhere
+	case len(via) > mostRedirects:
+		return errRedirects
+	}
+	return nil
+}
