@@ -18,6 +18,7 @@ var floors = [][]string{
 	{"diag", "secret", "retry", "jwk"},
 	{"ci", "idtoken", "oidc", "tsapi", "tailscaled"},
 	{"spec"},
+	{"access"},
 	{"join"},
 	{"cli"},
 }

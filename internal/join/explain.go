@@ -3,123 +3,27 @@ package join
 import (
 	"cmp"
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
-	"net/http"
-	"regexp"
 	"strings"
 
+	"github.com/tailjoin/tailjoin/internal/access"
 	"github.com/tailjoin/tailjoin/internal/diag"
-	"github.com/tailjoin/tailjoin/internal/idtoken"
-	"github.com/tailjoin/tailjoin/internal/retry"
 	"github.com/tailjoin/tailjoin/internal/tailscaled"
 	"github.com/tailjoin/tailjoin/internal/tsapi"
 )
 
 // Pages of Tailscale's admin console.
 const (
-	credentials = "https://login.tailscale.com/admin/settings/trust-credentials"
-	keys        = "https://login.tailscale.com/admin/settings/keys"
-	policy      = "https://login.tailscale.com/admin/acls"
+	keys   = "https://login.tailscale.com/admin/settings/keys"
+	policy = "https://login.tailscale.com/admin/acls"
 )
-
-// refusal is the API's answer, if that is what err is: one that another try
-// does not change.
-func refusal(err error) (*tsapi.Error, bool) {
-	answer, ok := errors.AsType[*tsapi.Error](err)
-	return answer, ok && answer.Status/100 == 4 && answer.Status != 429
-}
-
-// explainExchange says what the trust credential must hold. Tailscale does not
-// say which claim it did not like, so the reader gets all that it looks at.
-func (j *joining) explainExchange(err error, c idtoken.Claims) error {
-	err = fmt.Errorf("exchanging ID token: %w", err)
-	answer, ok := refusal(err)
-	switch {
-	case !ok:
-		return err
-	case j.elsewhere(answer):
-		return j.noExchange(err)
-	}
-	return problem("wif-refused", "Tailscale refused this job's identity", trustHint(c.Subject), err,
-		diag.Fact{Name: "issuer", Value: c.Issuer},
-		diag.Fact{Name: "subject", Value: c.Subject},
-		diag.Fact{Name: "audience", Value: strings.Join(c.Audience, ", ")},
-		diag.Fact{Name: "client", Value: j.Identity.ClientID})
-}
-
-func trustHint(subject string) string {
-	hint := "open the trust credential of this client: " + credentials + "\n" +
-		"Its issuer, subject and audience must be these, letter by letter (a * in its subject stands for any text).\n" +
-		"If they are, one of its custom claim rules does not hold: run the job again with debug logging to see every claim."
-	if old := nameOnly(subject); old != "" {
-		hint += "\nThis subject has the immutable form, with numbers. A credential for the old form does not match it:\n" +
-			"  " + old + "\nWrite the subject above instead."
-	}
-	return hint
-}
-
-// elsewhere holds for an API of the user's own that has no such call, as a
-// control server that is not Tailscale's.
-func (j *joining) elsewhere(answer *tsapi.Error) bool {
-	return answer.Status == http.StatusNotFound && j.API.BaseURL != ""
-}
-
-func (j *joining) noExchange(err error) error {
-	return problem("no-exchange", "this server gives no access tokens as Tailscale's API does",
-		"give authkey, with a key that your control server made; or name the API of the tailnet with api-url",
-		err, diag.Fact{Name: "api", Value: j.API.BaseURL})
-}
-
-// immutable is GitHub's subject for repositories made, renamed or moved since
-// 15 July 2026: names with their numbers.
-// Source: https://github.blog/changelog/2026-04-23-immutable-subject-claims-for-github-actions-oidc-tokens
-var immutable = regexp.MustCompile(`^repo:([^/@:]+)@\d+/([^/@:]+)@\d+:(.*)$`)
-
-// nameOnly is the subject that the same job had in the old form, "" if it has
-// that form.
-func nameOnly(subject string) string {
-	if !immutable.MatchString(subject) {
-		return ""
-	}
-	return immutable.ReplaceAllString(subject, "repo:$1/$2:$3")
-}
-
-// explainSilence is about a server that could not be spoken to, each time it
-// was tried.
-func (j *joining) explainSilence(err error) error {
-	api := diag.Fact{Name: "api", Value: cmp.Or(j.API.BaseURL, tsapi.DefaultURL)}
-	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
-		return problem("not-trusted", "this machine does not trust the certificate of a server that the join needs",
-			"if a proxy looks into TLS here, add its root certificate to this machine, or name it in the variable SSL_CERT_FILE", err, api)
-	}
-	if _, ok := errors.AsType[*retry.Later](err); ok {
-		return problem("not-answering", "a server that the join needs keeps failing",
-			"see whether this machine reaches it, and what https://status.tailscale.com and https://www.githubstatus.com say",
-			err, api)
-	}
-	return err
-}
-
-func (j *joining) explainSecret(err error) error {
-	err = fmt.Errorf("asking for an access token: %w", err)
-	answer, ok := refusal(err)
-	switch {
-	case !ok:
-		return err
-	case j.elsewhere(answer):
-		return j.noExchange(err)
-	}
-	return problem("oauth-refused", "Tailscale refused the OAuth client's secret",
-		"see that oauth-secret holds all of it, from tskey-client- on, and that the client is still there: "+credentials, err)
-}
 
 // explainKey tells a credential that may not make keys from one that may not
 // give these tags.
-func (j *joining) explainKey(err error, access tsapi.AccessToken) error {
+func (j *joining) explainKey(err error, token tsapi.AccessToken) error {
 	err = fmt.Errorf("creating auth key: %w", err)
-	answer, ok := refusal(err)
+	answer, ok := access.Refusal(err)
 	switch {
 	case !ok:
 		return err
@@ -127,12 +31,12 @@ func (j *joining) explainKey(err error, access tsapi.AccessToken) error {
 		return j.tagsRefused(err)
 	case answer.Status == 401 || answer.Status == 403:
 		return problem("scope-missing", "the trust credential may not create auth keys",
-			"give it the scope auth_keys (\"Auth Keys: Write\"), with the tags of this job: "+credentials, err,
+			"give it the scope auth_keys (\"Auth Keys: Write\"), with the tags of this job: "+access.Credentials, err,
 			j.client(),
-			diag.Fact{Name: "scopes", Value: strings.Join(access.Scopes, " ")})
+			diag.Fact{Name: "scopes", Value: strings.Join(token.Scopes, " ")})
 	default:
 		return problem("key-refused", "Tailscale did not create an auth key",
-			"the cause is its own answer; compare it with the credential: "+credentials, err, j.client(), j.tags())
+			"the cause is its own answer; compare it with the credential: "+access.Credentials, err, j.client(), j.tags())
 	}
 }
 
@@ -146,7 +50,7 @@ func (j *joining) client() diag.Fact {
 
 func (j *joining) tagsRefused(err error) error {
 	return problem("tags-not-permitted", "the credential may not give these tags",
-		"add them to the credential, and see that the tailnet policy has them in tagOwners:\n"+credentials+"\n"+policy, err,
+		"add them to the credential, and see that the tailnet policy has them in tagOwners:\n"+access.Credentials+"\n"+policy, err,
 		j.tags(), j.client())
 }
 

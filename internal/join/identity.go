@@ -5,7 +5,9 @@ import (
 	"errors"
 	"time"
 
+	"github.com/tailjoin/tailjoin/internal/access"
 	"github.com/tailjoin/tailjoin/internal/diag"
+	"github.com/tailjoin/tailjoin/internal/idtoken"
 	"github.com/tailjoin/tailjoin/internal/retry"
 	"github.com/tailjoin/tailjoin/internal/secret"
 	"github.com/tailjoin/tailjoin/internal/tsapi"
@@ -26,7 +28,7 @@ func (j *joining) authKey(ctx context.Context) (secret.Text, error) {
 	if ctx.Err() != nil { // it was not the server that failed
 		return key, err
 	}
-	return key, j.explainSilence(err)
+	return key, access.Unanswered(j.API, err)
 }
 
 func (j *joining) again(err error, wait time.Duration) {
@@ -36,7 +38,7 @@ func (j *joining) again(err error, wait time.Duration) {
 // mint goes the whole way, from a fresh ID token on: a token must not be sent
 // twice, and it may have grown old.
 func (j *joining) mint(ctx context.Context) (secret.Text, error) {
-	access, err := j.accessToken(ctx)
+	token, err := j.accessToken(ctx)
 	if err != nil {
 		return secret.Text{}, err
 	}
@@ -44,10 +46,10 @@ func (j *joining) mint(ctx context.Context) (secret.Text, error) {
 		return secret.Text{}, err
 	}
 	end := j.phases.measure("auth-key")
-	key, err := j.API.CreateKey(ctx, access, j.keyRequest())
+	key, err := j.API.CreateKey(ctx, token, j.keyRequest())
 	end()
 	if err != nil {
-		return secret.Text{}, j.noKey(err, access)
+		return secret.Text{}, j.noKey(err, token)
 	}
 	j.Mask(key.Text)
 	return key.Text, j.session.note(func(r *record) { r.Key.ID = key.ID })
@@ -55,11 +57,11 @@ func (j *joining) mint(ctx context.Context) (secret.Text, error) {
 
 // noKey takes back the note of a try that was refused: there is no key then
 // that Leave would have to look for.
-func (j *joining) noKey(err error, access tsapi.AccessToken) error {
-	if _, ok := refusal(err); ok {
+func (j *joining) noKey(err error, token tsapi.AccessToken) error {
+	if _, ok := access.Refusal(err); ok {
 		err = errors.Join(err, j.session.note(func(r *record) { r.Key.Tries-- }))
 	}
-	return j.explainKey(err, access)
+	return j.explainKey(err, token)
 }
 
 func (j *joining) keyRequest() tsapi.KeyRequest {
@@ -72,33 +74,25 @@ func (j *joining) keyRequest() tsapi.KeyRequest {
 	}
 }
 
-// accessToken is a short-lived token for Tailscale's API, by the job's
-// identity or by the OAuth client's secret.
-func (j *joining) accessToken(ctx context.Context) (tsapi.AccessToken, error) {
-	if j.Identity.Secret.IsZero() {
-		return j.exchange(ctx)
-	}
-	defer j.phases.measure("exchange")()
-	access, err := j.API.ClientCredentials(ctx, j.Identity.ClientID, j.Identity.Secret)
-	if err != nil {
-		return access, j.explainSecret(err)
-	}
-	j.Mask(access.Text)
-	return access, nil
+// asking is how this identity gets an access token.
+func (i Identity) asking(d Deps) access.Request {
+	return access.Request{ClientID: i.ClientID, Audience: i.Audience, Secret: i.Secret, API: d.API, IDToken: d.IDToken, Mask: d.Mask}
 }
 
-func (j *joining) exchange(ctx context.Context) (tsapi.AccessToken, error) {
-	token, err := j.token(ctx)
-	if err != nil {
-		return tsapi.AccessToken{}, err
+func (j *joining) accessToken(ctx context.Context) (tsapi.AccessToken, error) {
+	asking := j.Identity.asking(j.Deps)
+	asking.IDToken, asking.Measure = j.idToken, j.phases.measure
+	return asking.Once(ctx)
+}
+
+// idToken is the job's, noted for the summary and the log.
+func (j *joining) idToken(ctx context.Context, audience string) (idtoken.Token, error) {
+	token, err := j.IDToken(ctx, audience)
+	if err == nil {
+		j.result.Claims = token.Claims
+		j.Log.Debug("the job's ID token", "claims", token.Claims.All)
 	}
-	defer j.phases.measure("exchange")()
-	access, err := j.API.Exchange(ctx, j.Identity.ClientID, token.Text)
-	if err != nil {
-		return access, j.explainExchange(err, token.Claims)
-	}
-	j.Mask(access.Text)
-	return access, nil
+	return token, err
 }
 
 // problem is a short form for the explanations.

@@ -9,7 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/tailjoin/tailjoin/internal/retry"
 	"github.com/tailjoin/tailjoin/internal/tailscaled"
 	"github.com/tailjoin/tailjoin/internal/tsapi"
 )
@@ -251,24 +250,11 @@ func (l *leaving) accessToken(ctx context.Context) (tsapi.AccessToken, error) {
 	if !l.access.IsZero() {
 		return l.access, nil
 	}
-	access, err := retry.Do(ctx, nil, l.newAccessToken)
+	token, err := l.identity.asking(l.Deps).Get(ctx)
 	if err == nil {
-		l.Mask(access.Text)
-		l.access = access
+		l.access = token
 	}
-	return access, err
-}
-
-func (l *leaving) newAccessToken(ctx context.Context) (tsapi.AccessToken, error) {
-	if !l.identity.Secret.IsZero() {
-		return l.API.ClientCredentials(ctx, l.identity.ClientID, l.identity.Secret)
-	}
-	token, err := l.IDToken(ctx, l.identity.Audience)
-	if err != nil {
-		return tsapi.AccessToken{}, err
-	}
-	l.Mask(token.Text)
-	return l.API.Exchange(ctx, l.identity.ClientID, token.Text)
+	return token, err
 }
 
 // discard removes what an install left in the cache that was killed.

@@ -3,11 +3,9 @@ package join
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 
 	"github.com/tailjoin/tailjoin/internal/diag"
-	"github.com/tailjoin/tailjoin/internal/idtoken"
 	"github.com/tailjoin/tailjoin/internal/retry"
 	"github.com/tailjoin/tailjoin/internal/secret"
 	"github.com/tailjoin/tailjoin/internal/tailscaled"
@@ -272,17 +270,4 @@ func (j *joining) startWith(ctx context.Context, choice tailscaled.Choice) (*tai
 		j.Log.Info("no network interface: processes reach the tailnet by the proxies only", "because", choice.Reason)
 	}
 	return login, nil
-}
-
-// token is the job's ID token, noted for the summary and for explanations.
-func (j *joining) token(ctx context.Context) (idtoken.Token, error) {
-	defer j.phases.measure("id-token")()
-	token, err := j.IDToken(ctx, j.Identity.Audience)
-	if err != nil {
-		return idtoken.Token{}, fmt.Errorf("asking for an ID token: %w", err)
-	}
-	j.Mask(token.Text)
-	j.result.Claims = token.Claims
-	j.Log.Debug("the job's ID token", "claims", token.Claims.All)
-	return token, nil
 }

@@ -1,0 +1,138 @@
+package access_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/tailjoin/tailjoin/internal/access"
+	"github.com/tailjoin/tailjoin/internal/diag"
+	"github.com/tailjoin/tailjoin/internal/idtoken"
+	"github.com/tailjoin/tailjoin/internal/secret"
+	"github.com/tailjoin/tailjoin/internal/tsapi"
+)
+
+// An api answers each request with the next of its answers, and keeps what was
+// sent to it.
+type api struct {
+	*httptest.Server
+	answers []string // a status of three digits, then the body
+	sent    []string // path, then the form
+}
+
+func newAPI(t *testing.T, answers ...string) *api {
+	t.Helper()
+	a := &api{answers: answers}
+	a.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		form, _ := io.ReadAll(r.Body)
+		a.sent = append(a.sent, r.URL.Path+" "+string(form))
+		answer := a.answers[0]
+		a.answers = a.answers[1:]
+		w.WriteHeader(int(answer[0]-'0')*100 + int(answer[1]-'0')*10 + int(answer[2]-'0'))
+		io.WriteString(w, answer[3:])
+	}))
+	t.Cleanup(a.Close)
+	return a
+}
+
+const granted = `200{"access_token":"tskey-api-1","expires_in":3600,"scope":"auth_keys devices:core"}`
+
+// asking is a job that has an ID token, and notes what is masked.
+func (a *api) asking(masked *[]string) access.Request {
+	return access.Request{
+		ClientID: "T1-CNTRL", Audience: "aud", API: &tsapi.Client{BaseURL: a.URL},
+		IDToken: func(_ context.Context, audience string) (idtoken.Token, error) {
+			return idtoken.Token{Text: secret.New("id-token-for-" + audience), Claims: idtoken.Claims{Subject: "repo:acme/web:*"}}, nil
+		},
+		Mask: func(s secret.Text) { *masked = append(*masked, s.Reveal()) },
+	}
+}
+
+func TestGet_exchangesAFreshIDTokenEachTime(t *testing.T) {
+	a := newAPI(t, `503<html>`, granted)
+	var masked []string
+	r := a.asking(&masked)
+	var waited int
+	r.Again = func(error, time.Duration) { waited++ }
+	got, err := r.Get(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Reveal() != "tskey-api-1" || !slices.Equal(got.Scopes, []string{"auth_keys", "devices:core"}) || time.Until(got.Expires) < 59*time.Minute {
+		t.Errorf("got a token with scopes %v that expires %v", got.Scopes, got.Expires)
+	}
+	exchange := "/api/v2/oauth/token-exchange client_id=T1-CNTRL&jwt=id-token-for-aud"
+	if d := cmp.Diff([]string{exchange, exchange}, a.sent); d != "" {
+		t.Errorf("sent (-want +got):\n%s", d)
+	}
+	if d := cmp.Diff([]string{"id-token-for-aud", "id-token-for-aud", "tskey-api-1"}, masked); d != "" || waited != 1 {
+		t.Errorf("waited %d times; masked (-want +got):\n%s", waited, d)
+	}
+}
+
+func TestGet_bySecretAsksForNoIDToken(t *testing.T) {
+	a := newAPI(t, granted)
+	var masked []string
+	r := a.asking(&masked)
+	r.Secret, r.IDToken = secret.New("tskey-client-1"), nil
+	if _, err := r.Get(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"/api/v2/oauth/token client_id=T1-CNTRL&client_secret=tskey-client-1&grant_type=client_credentials"}
+	if d := cmp.Diff(want, a.sent); d != "" {
+		t.Errorf("sent (-want +got):\n%s", d)
+	}
+}
+
+func TestGet_explainsARefusalAndDoesNotTryAgain(t *testing.T) {
+	for name, c := range map[string]struct {
+		answer   string
+		bySecret bool
+		want     string
+	}{
+		"identity":           {`403{"message":"Unauthorized"}`, false, "wif-refused"},
+		"client":             {`401{"message":"invalid client"}`, false, "wif-refused"},
+		"no such call":       {`404`, false, "no-exchange"},
+		"secret":             {`401{"message":"API token invalid"}`, true, "oauth-refused"},
+		"no call by secrets": {`404`, true, "no-exchange"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := newAPI(t, c.answer)
+			var masked []string
+			r := a.asking(&masked)
+			if c.bySecret {
+				r.Secret = secret.New("tskey-client-1")
+			}
+			_, err := r.Get(t.Context())
+			if got := diag.As(err).Code; got != c.want || len(a.sent) != 1 {
+				t.Errorf("%d requests, then %s: %v; want one and %s", len(a.sent), got, err, c.want)
+			}
+		})
+	}
+}
+
+func TestGet_saysWhenNobodyAnswers(t *testing.T) {
+	a := newAPI(t, "429", "500", "502", "503", "504")
+	var masked []string
+	_, err := a.asking(&masked).Get(t.Context())
+	if got := diag.As(err).Code; got != "not-answering" || len(a.answers) != 0 {
+		t.Errorf("%d answers are left, then %s: %v", len(a.answers), got, err)
+	}
+}
+
+func TestGet_withoutAnIDTokenAsksNobody(t *testing.T) {
+	a := newAPI(t)
+	var masked []string
+	r := a.asking(&masked)
+	missing := &diag.Problem{Code: "no-id-token"}
+	r.IDToken = func(context.Context, string) (idtoken.Token, error) { return idtoken.Token{}, missing }
+	if _, err := r.Get(t.Context()); !errors.Is(err, error(missing)) || len(a.sent) != 0 || masked != nil {
+		t.Errorf("error %v; sent %v; masked %v", err, a.sent, masked)
+	}
+}

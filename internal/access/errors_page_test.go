@@ -1,0 +1,39 @@
+package access
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"testing"
+
+	"github.com/tailjoin/tailjoin/internal/diag/diagtest"
+	"github.com/tailjoin/tailjoin/internal/idtoken"
+	"github.com/tailjoin/tailjoin/internal/retry"
+	"github.com/tailjoin/tailjoin/internal/tsapi"
+)
+
+// docs/errors.md shows the problems of this package as they are rendered here.
+func TestErrorsPage_showsWhatIsRendered(t *testing.T) {
+	r := Request{ClientID: "T123-CNTRL", API: &tsapi.Client{}}
+	headscale := Request{API: &tsapi.Client{BaseURL: "https://headscale.example.com"}}
+	diagtest.Samples(t, "access",
+		r.identityRefused(unauthorized, claims("repo:acme/web:pull_request")),
+		r.identityRefused(unauthorized, claims("repo:acme@1001/web@2002:ref:refs/heads/main")),
+		headscale.identityRefused(&tsapi.Error{Status: 404}, idtoken.Claims{}),
+		r.secretRefused(&tsapi.Error{Status: 401, Message: "API token invalid"}),
+		Unanswered(r.API, fmt.Errorf("exchanging ID token: %w", &retry.Later{Err: &tsapi.Error{Status: 503}})),
+		Unanswered(r.API, fmt.Errorf("exchanging ID token: %w", untrusted)),
+	)
+}
+
+var (
+	unauthorized = &tsapi.Error{Status: 403, Message: "Unauthorized"}
+	untrusted    = &tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}
+)
+
+func claims(subject string) idtoken.Claims {
+	return idtoken.Claims{
+		Issuer: "https://token.actions.githubusercontent.com", Subject: subject,
+		Audience: []string{"api.tailscale.com/T123-CNTRL"},
+	}
+}
