@@ -10,7 +10,7 @@ import (
 	"github.com/tailjoin/tailjoin/internal/tailscaled"
 )
 
-// leaveLimit is below the 45 s that a runner leaves to a cancelled job.
+// leaveLimit is below the 45 s that GitHub's runner leaves to a cancelled job.
 const leaveLimit = 40 * time.Second
 
 // leave is the command. What cannot be undone is a warning: a job that did its
@@ -19,6 +19,8 @@ func (f *front) leave(ctx context.Context, args []string) error {
 	var in inputs
 	fs := flag.NewFlagSet("leave", flag.ContinueOnError)
 	in.access(fs)
+	limit := leaveLimit
+	fs.Var(duration{&limit}, "limit", "time limit, for a platform that leaves a cancelled job less")
 	if err := parse(fs, f.job, args); err != nil {
 		return f.help(fs, err)
 	}
@@ -29,7 +31,7 @@ func (f *front) leave(ctx context.Context, args []string) error {
 	}
 	deps, _ := f.deps(&in, identity) // an ID token is asked for only if it is needed
 	// A cancelled job's signals are for the work that is now being undone.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveLimit)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
 	defer cancel()
 	f.mask(identity.Secret)
 	began := time.Now()

@@ -30,13 +30,22 @@ type limits struct {
 	stop   time.Duration // for the daemon to end by itself
 }
 
-// With the join that may have to be ended first, Leave stays under 45 s, the
-// shortest time that a runner leaves to a cancelled job. A join that was
-// cancelled has five seconds; what it does not manage is for Leave.
+// With the join that may have to be ended first, Leave stays under 45 s, which
+// GitHub's runner leaves to a cancelled job. Where it is given less than half
+// of that, as by Buildkite's agent, it is brisk. A join that was cancelled has
+// five seconds; what it does not manage is for Leave.
 var (
 	patient = limits{settle: 3 * time.Second, logOut: 6 * time.Second, api: 6 * time.Second, stop: 8 * time.Second}
+	brisk   = limits{settle: time.Second, logOut: 3 * time.Second, api: 1500 * time.Millisecond, stop: 2 * time.Second}
 	hasty   = limits{settle: time.Second, logOut: time.Second, api: time.Second, stop: time.Second}
 )
+
+func limitsWithin(ctx context.Context) limits {
+	if end, ok := ctx.Deadline(); ok && time.Until(end) < 20*time.Second {
+		return brisk
+	}
+	return patient
+}
 
 // lockLimit is for a process between fork and exec, and for another Leave that
 // does not come to its end.
@@ -68,13 +77,15 @@ func Leave(ctx context.Context, r LeaveRequest, d Deps) (left bool, err error) {
 	if s, err = openSession(r.Dir); err != nil || s == nil {
 		return true, err
 	}
-	return true, newLeaving(s, r.Identity, d).undo(ctx)
+	l := newLeaving(s, r.Identity, d)
+	l.limits = limitsWithin(ctx)
+	return true, l.undo(ctx)
 }
 
 // leaveGarbled ends the daemon of a session whose file says nothing: it is known
 // by the directory, and logs out as it ends.
 func leaveGarbled(ctx context.Context, dir string, d Deps) error {
-	l := &leaving{Deps: d, limits: patient, session: &session{dir: dir}}
+	l := &leaving{Deps: d, limits: limitsWithin(ctx), session: &session{dir: dir}}
 	l.session.Daemon.Started = true
 	err := l.stopDaemon(ctx)
 	if errors.Is(err, fs.ErrPermission) { // it is root's
@@ -95,7 +106,7 @@ func newLeaving(s *session, i Identity, d Deps) *leaving {
 		i.ClientID, i.Audience = s.ClientID, s.Audience
 		d.API = &tsapi.Client{BaseURL: s.API, UserAgent: d.API.UserAgent}
 	}
-	return &leaving{Deps: d, session: s, identity: i, limits: patient, final: true}
+	return &leaving{Deps: d, session: s, identity: i, final: true}
 }
 
 // A leaving is one session being undone.
