@@ -27,7 +27,7 @@ func newRunner(t *testing.T) *runner {
 		"GITHUB_ACTIONS": "true", "GITHUB_REPOSITORY": "acme/web", "GITHUB_RUN_ID": "7", "GITHUB_RUN_ATTEMPT": "1", "GITHUB_JOB": "test",
 		"TAILJOIN_OAUTH_CLIENT_ID": "T1-CNTRL",
 	}}
-	for _, file := range []string{"GITHUB_OUTPUT", "GITHUB_PATH", "GITHUB_STEP_SUMMARY"} {
+	for _, file := range []string{"GITHUB_OUTPUT", "GITHUB_ENV", "GITHUB_PATH", "GITHUB_STEP_SUMMARY"} {
 		r.vars[file] = filepath.Join(r.dir, file)
 		if err := os.WriteFile(r.vars[file], nil, 0o600); err != nil {
 			t.Fatal(err)
@@ -58,8 +58,14 @@ func TestGitHub_readsInputsAndWritesOutputs(t *testing.T) {
 	if err := job.Output("ipv4", "100.64.0.1"); err != nil {
 		t.Fatal(err)
 	}
+	if err := job.Variable("HTTP_PROXY", "http://127.0.0.1:1"); err != nil {
+		t.Fatal(err)
+	}
 	if err := job.Path("/opt/bin"); err != nil {
 		t.Fatal(err)
+	}
+	if got := r.file(t, "GITHUB_ENV"); !strings.HasPrefix(got, "HTTP_PROXY<<") || !strings.Contains(got, "\nhttp://127.0.0.1:1\n") {
+		t.Errorf("GITHUB_ENV = %q", got)
 	}
 	if got := r.file(t, "GITHUB_OUTPUT"); !strings.HasPrefix(got, "ipv4<<") || !strings.Contains(got, "\n100.64.0.1\n") {
 		t.Errorf("GITHUB_OUTPUT = %q", got)
@@ -79,11 +85,14 @@ func TestGitHub_refusesAnOutputThatWouldSetOthers(t *testing.T) {
 		if err := job.Output("name", value); err == nil {
 			t.Errorf("output %q was written", value)
 		}
+		if err := job.Variable("NAME", value); err == nil {
+			t.Errorf("variable %q was written", value)
+		}
 	}
 	if err := job.Path("/bin\n_GitHubActionsFileCommandDelimeter_\n/evil"); err == nil {
 		t.Error("PATH with a line break was written")
 	}
-	if got := r.file(t, "GITHUB_OUTPUT") + r.file(t, "GITHUB_PATH"); got != "" {
+	if got := r.file(t, "GITHUB_OUTPUT") + r.file(t, "GITHUB_PATH") + r.file(t, "GITHUB_ENV"); got != "" {
 		t.Errorf("written: %q", got)
 	}
 }

@@ -2,7 +2,6 @@ package ci
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -20,26 +19,18 @@ import (
 // is a constant that a value may hold.
 func github(env Env, s Streams) Job {
 	g := githubJob{env: env, action: githubAction(env, s.Words), masks: githubAction(env, s.Masks)}
-	debug := env("RUNNER_DEBUG") == "1"
-	return Job{
-		Platform:   "github",
-		Repository: env("GITHUB_REPOSITORY"),
-		Ref:        env("GITHUB_REF"),
-		RunURL:     fmt.Sprintf("%s/%s/actions/runs/%s", env("GITHUB_SERVER_URL"), env("GITHUB_REPOSITORY"), env("GITHUB_RUN_ID")),
-		Name:       g.nodeName(),
-		TempDir:    cmp.Or(env("RUNNER_TEMP"), local(env, s).TempDir),
-		CacheDir:   g.cacheDir(),
-		Debug:      debug,
+	job := plainJob(env, s, "github", env("RUNNER_DEBUG") == "1", noWorkflowCommand)
+	job.Repository, job.Ref = env("GITHUB_REPOSITORY"), env("GITHUB_REF")
+	job.RunURL = fmt.Sprintf("%s/%s/actions/runs/%s", env("GITHUB_SERVER_URL"), env("GITHUB_REPOSITORY"), env("GITHUB_RUN_ID"))
+	job.Name = nodeName("github", env("GITHUB_REPOSITORY"), env("GITHUB_RUN_ID"), env("GITHUB_RUN_ATTEMPT"), env("GITHUB_JOB"))
+	job.TempDir = cmp.Or(env("RUNNER_TEMP"), local(env, s).TempDir)
+	job.CacheDir = toolCache(env("RUNNER_TOOL_CACHE"), job.CacheDir)
 
-		Input:   inputs(env),
-		Mask:    g.mask,
-		Output:  g.output,
-		Path:    g.path,
-		Group:   func(title string) func() { g.action.Group(title); return g.action.EndGroup },
-		Summary: g.summary,
-		Report:  g.report,
-		Log:     logTo(s.Words, level(debug), workflowCommand),
-	}
+	job.Mask, job.Output, job.Variable, job.Path = g.mask, g.output, g.variable, g.path
+	job.Group = func(title string) func() { g.action.Group(title); return g.action.EndGroup }
+	job.Summary, job.Report = g.summary, g.report
+	job.Log = logTo(s.Words, level(job.Debug), workflowCommand)
+	return job
 }
 
 type githubJob struct {
@@ -51,18 +42,12 @@ func githubAction(env Env, out io.Writer) *githubactions.Action {
 	return githubactions.New(githubactions.WithGetenv(githubactions.GetenvFunc(env)), githubactions.WithWriter(out))
 }
 
-// nodeName tells the jobs of a run apart, as far as the environment does: a
-// node's name is unique in its tailnet by a number that is added to it.
-func (g githubJob) nodeName() string {
-	_, repo, _ := strings.Cut(g.env("GITHUB_REPOSITORY"), "/")
-	return strings.Join([]string{"github", repo, g.env("GITHUB_RUN_ID"), g.env("GITHUB_RUN_ATTEMPT"), g.env("GITHUB_JOB")}, "-")
-}
-
-func (g githubJob) cacheDir() string {
-	if dir := g.env("RUNNER_TOOL_CACHE"); dir != "" {
-		return filepath.Join(dir, "tailjoin")
+// toolCache is where the platform keeps tools between jobs, if it does.
+func toolCache(dir, otherwise string) string {
+	if dir == "" {
+		return otherwise
 	}
-	return cacheDir(g.env)
+	return filepath.Join(dir, "tailjoin")
 }
 
 // mask has the runner hide a secret, line by line, as it looks for them.
@@ -77,20 +62,24 @@ func (g githubJob) mask(s secret.Text) {
 // delimiter is the constant with which go-githubactions ends a value.
 const delimiter = "_GitHubActionsFileCommandDelimeter_"
 
-var errUnsafe = errors.New("a value with a line break cannot be an output")
-
 func (g githubJob) output(name, value string) error {
-	if strings.ContainsAny(value, "\r\n") || strings.Contains(value, delimiter) {
-		return fmt.Errorf("writing output %s: %w", name, errUnsafe)
-	}
-	return g.fileCommand("GITHUB_OUTPUT", func() { g.action.SetOutput(name, value) })
+	return g.setting("output "+name, value, "GITHUB_OUTPUT", func() { g.action.SetOutput(name, value) })
+}
+
+func (g githubJob) variable(name, value string) error {
+	return g.setting("variable "+name, value, "GITHUB_ENV", func() { g.action.SetEnv(name, value) })
 }
 
 func (g githubJob) path(dir string) error {
-	if strings.ContainsAny(dir, "\r\n") || strings.Contains(dir, delimiter) {
-		return fmt.Errorf("adding to PATH: %w", errUnsafe)
+	return g.setting("PATH", dir, "GITHUB_PATH", func() { g.action.AddPath(dir) })
+}
+
+// setting writes a value, unless it would set something else, too.
+func (g githubJob) setting(what, value, file string, command func()) error {
+	if err := checkLine(value); err != nil || strings.Contains(value, delimiter) {
+		return fmt.Errorf("writing %s: %w", what, errUnsafe)
 	}
-	return g.fileCommand("GITHUB_PATH", func() { g.action.AddPath(dir) })
+	return g.fileCommand(file, command)
 }
 
 // summary adds to the job's page. It is not worth failing for.
@@ -117,7 +106,7 @@ func (g githubJob) fileCommand(file string, command func()) (err error) {
 // job's page, where it is found without opening the log.
 func (g githubJob) report(p *diag.Problem) {
 	g.action.WithFieldsMap(map[string]string{"title": p.Summary}).Errorf("%s", strings.TrimSpace(p.Text()))
-	g.summary("### tailjoin: " + p.Summary + "\n\n```text\n" + strings.ReplaceAll(p.Text(), "```", "'''") + "```\n")
+	g.summary(problemMarkdown(p))
 }
 
 // workflowCommand is a log line as the runner reads it. A line of ours must
@@ -127,10 +116,17 @@ func workflowCommand(level slog.Level, text string) string {
 	case level < slog.LevelInfo:
 		return "::debug::" + escape(text)
 	case level < slog.LevelWarn:
-		return strings.NewReplacer("\r", "", "\n", " ", "::", ": :").Replace(text)
+		return noWorkflowCommand(text)
 	default:
 		return "::warning title=tailjoin::" + escape(text)
 	}
+}
+
+// noWorkflowCommand breaks both forms of a command: the runner looks for the
+// old one anywhere in a line.
+// Source: actions/runner, ActionCommand.cs.
+func noWorkflowCommand(text string) string {
+	return strings.NewReplacer("::", ": :", "##[", "# #[").Replace(printable(text))
 }
 
 // escape is the runner's own encoding of a command's message.

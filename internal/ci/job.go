@@ -3,8 +3,12 @@
 package ci
 
 import (
+	"cmp"
 	"io"
 	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime"
 	"strings"
 
 	"github.com/tailjoin/tailjoin/internal/diag"
@@ -17,32 +21,43 @@ type Env func(name string) string
 // A Job is the CI job this process runs in. Every field is set: what a
 // platform lacks is filled by a plain form that works anywhere.
 type Job struct {
-	Platform   string // "github", "local"
+	Platform   string // "github", "gitlab", …, "local"
+	Marker     string // the variable by which the platform was known; "" if by none
 	Repository string // OWNER/REPO
-	Ref        string // the ref that was built
+	Ref        string // the ref that was built: refs/heads/main
 	RunURL     string // a page of this run
 	Name       string // what a node of this job is called when nobody names it
-	TempDir    string // emptied by the platform after the job, where it does that
+	TempDir    string // this job's alone, and the same for each of its commands
+	OwnTemp    bool   // TempDir is made by us: whoever leaves removes it
 	CacheDir   string // kept between jobs, where the platform does that
+	EnvFile    string // what later commands of the job source by themselves; mostly none
 	Debug      bool   // the user asked the platform for debug output
 
-	Input   func(name string) string       // "" if it was not given
-	Mask    func(secret.Text)              // has the platform hide it in every log
-	Output  func(name, value string) error // for later steps
-	Path    func(dir string) error         // puts dir on the PATH of later steps
-	Group   func(title string) (end func())
-	Summary func(markdown string) error
-	Report  func(*diag.Problem) // the one error of this process
-	Log     slog.Handler
+	Input    func(name string) string       // "" if it was not given
+	Mask     func(secret.Text)              // has the platform hide it in every log
+	Output   func(name, value string) error // for later steps
+	Variable func(name, value string) error // of the environment of later steps
+	Path     func(dir string) error         // puts dir on the PATH of later steps
+	Group    func(title string) (end func())
+	Summary  func(markdown string) error
+	Report   func(*diag.Problem)      // the one error of this process
+	Harmless func(line string) string // a line that the platform takes for text
+	Log      slog.Handler
 }
 
 // platforms are tried in order: a GitHub runner may itself run on a machine
-// that carries another platform's variables.
+// that carries another platform's variables. The markers that mean most come
+// first; Bitbucket has none that says "a job runs", only a job's number.
 var platforms = []struct {
 	marker string // a variable set there and nowhere else
 	open   func(Env, Streams) Job
 }{
 	{"GITHUB_ACTIONS", github},
+	{"GITLAB_CI", gitlab},
+	{"BUILDKITE", buildkite},
+	{"CIRCLECI", circleci},
+	{"TF_BUILD", azure},
+	{"BITBUCKET_BUILD_NUMBER", bitbucket},
 }
 
 // Streams are where a job's words go. Results are what a later program
@@ -54,12 +69,17 @@ type Streams struct{ Results, Words, Masks io.Writer }
 // any CI is a job too, a local one.
 func Detect(env Env, s Streams) Job {
 	for _, p := range platforms {
-		if env(p.marker) != "" {
-			return p.open(env, s)
+		if isSet(env(p.marker)) {
+			job := p.open(env, s)
+			job.Marker = p.marker
+			return job
 		}
 	}
 	return local(env, s)
 }
+
+// isSet takes "false" for what it says.
+func isSet(value string) bool { return value != "" && !strings.EqualFold(value, "false") }
 
 // Variable is the environment variable that carries an input, everywhere.
 func Variable(input string) string {
@@ -68,4 +88,55 @@ func Variable(input string) string {
 
 func inputs(env Env) func(string) string {
 	return func(name string) string { return env(Variable(name)) }
+}
+
+// nodeName tells the jobs of a run apart, as far as the environment does: a
+// node's name is unique in its tailnet by a number that is added to it. It
+// becomes a DNS label of 63 characters, in which a long repository must leave
+// room for the run.
+func nodeName(platform, repository string, run ...string) string {
+	parts := []string{platform, shortened(repository[strings.LastIndexByte(repository, '/')+1:])}
+	return strings.Join(nonEmpty(append(parts, run...)), "-")
+}
+
+func shortened(name string) string { return name[:min(len(name), 24)] }
+
+func nonEmpty(parts []string) (some []string) {
+	for _, part := range parts {
+		if part != "" {
+			some = append(some, part)
+		}
+	}
+	return some
+}
+
+// refOf is the full name of a ref, of which a platform says the tag or the
+// branch.
+func refOf(tag, branch string) string {
+	switch {
+	case tag != "":
+		return "refs/tags/" + tag
+	case branch != "":
+		return "refs/heads/" + branch
+	}
+	return ""
+}
+
+// tempOf is a directory for the job with this ID, which its join finds and its
+// leave. It is not in TMPDIR: a job's script may set that for itself alone, and
+// the path of macOS's is too long for a socket below it.
+func tempOf(id string) string {
+	root := "/tmp"
+	if runtime.GOOS == "windows" {
+		root = os.TempDir()
+	}
+	return filepath.Join(root, "tailjoin-"+cmp.Or(strings.Map(alphanumeric, id), userID()))
+}
+
+// alphanumeric drops what has a meaning in a path.
+func alphanumeric(r rune) rune {
+	if r == '-' || '0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' {
+		return r
+	}
+	return -1
 }

@@ -2,41 +2,39 @@ package ci
 
 import (
 	"cmp"
-	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"strconv"
 
-	"github.com/tailjoin/tailjoin/internal/diag"
 	"github.com/tailjoin/tailjoin/internal/secret"
 )
 
 // local is a terminal, or a CI that nothing is known of.
 func local(env Env, s Streams) Job {
-	return Job{
-		Platform: "local",
-		Name:     hostName(),
-		TempDir:  filepath.Join(cmp.Or(env("XDG_RUNTIME_DIR"), env("TMPDIR"), os.TempDir()), "tailjoin-"+strconv.Itoa(os.Getuid())),
+	job := plainJob(env, s, "local", isSet(env("TAILJOIN_DEBUG")), func(text string) string { return text })
+	job.Name = hostName()
+	job.TempDir = filepath.Join(cmp.Or(env("XDG_RUNTIME_DIR"), env("TMPDIR"), os.TempDir()), "tailjoin-"+userID())
+	return job
+}
+
+// plainJob is what every platform begins with: it writes lines, and has no
+// other way to tell anybody anything.
+func plainJob(env Env, s Streams, platform string, debug bool, harmless func(string) string) Job {
+	job := Job{
+		Platform: platform,
 		CacheDir: cacheDir(env),
-		Debug:    env("TAILJOIN_DEBUG") != "",
-
-		Input:   inputs(env),
-		Mask:    func(secret.Text) {},
-		Output:  func(name, value string) error { return line(s.Results, "%s=%s\n", name, value) },
-		Path:    func(string) error { return nil },
-		Group:   func(title string) func() { line(s.Words, "%s\n", title); return func() {} },
-		Summary: func(string) error { return nil },
-		Report:  func(p *diag.Problem) { line(s.Words, "%s", p.Text()) },
-		Log:     logTo(s.Words, level(env("TAILJOIN_DEBUG") != ""), plain),
+		Debug:    debug || isSet(env("TAILJOIN_DEBUG")),
+		Input:    inputs(env),
+		Mask:     func(secret.Text) {},
+		Path:     func(string) error { return nil },
+		Summary:  func(string) error { return nil },
 	}
+	job.speak(s, harmless)
+	return job
 }
 
-func line(w io.Writer, format string, args ...any) error {
-	_, err := fmt.Fprintf(w, format, args...)
-	return err
-}
+func userID() string { return strconv.Itoa(os.Getuid()) }
 
 func hostName() string {
 	name, err := os.Hostname()
