@@ -16,7 +16,7 @@ const module = "github.com/tailjoin/tailjoin/"
 // of lower floors only, none of its own.
 var floors = [][]string{
 	{"diag", "secret", "retry", "jwk"},
-	{"ci", "idtoken", "oidc", "tsapi", "tailscaled"},
+	{"ci", "child", "idtoken", "oidc", "tsapi", "tailscaled"},
 	{"spec"},
 	{"access"},
 	{"join"},
