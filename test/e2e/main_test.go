@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/tailjoin/tailjoin/internal/isolate"
@@ -51,9 +52,14 @@ func run(m *testing.M) int {
 
 const atOnce = 10
 
+// buildPrograms builds the program as a release does.
 func buildPrograms(dir string) error {
+	tags, err := exec.Command("../../scripts/program-tags").Output()
+	if err != nil {
+		return err
+	}
 	program := filepath.Join(dir, "tailjoin")
-	cmd := exec.Command("go", "build", "-trimpath", "-o", program, "github.com/tailjoin/tailjoin/cmd/action")
+	cmd := exec.Command("go", "build", "-trimpath", "-tags", strings.TrimSpace(string(tags)), "-o", program, "github.com/tailjoin/tailjoin/cmd/action")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	cmd.Stderr = os.Stderr
 	if err := cmd.Run(); err != nil {
