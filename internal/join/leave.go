@@ -285,6 +285,13 @@ func (j *joining) leave(ctx context.Context) {
 	}
 }
 
+// leaveForGood undoes a join that succeeded, from within.
+func (j *joining) leaveForGood(ctx context.Context) error {
+	l := j.leaving()
+	l.final, l.limits = true, limitsWithin(ctx)
+	return l.undo(ctx)
+}
+
 func (j *joining) leaving() *leaving {
 	return &leaving{Deps: j.Deps, limits: patient, session: j.session, identity: j.Identity}
 }

@@ -15,21 +15,28 @@ import (
 // Run joins and returns when the tailnet is usable. If it fails, or ctx ends,
 // it has left again.
 func Run(ctx context.Context, r Request, d Deps) (Result, error) {
+	result, _, err := Hold(ctx, r, d)
+	return result, err
+}
+
+// Hold is Run for a process that itself leaves again: the session is open, and
+// locked, as long as it lives. leave is to be called once.
+func Hold(ctx context.Context, r Request, d Deps) (result Result, leave func(context.Context) error, err error) {
 	s, err := newSession(r.Dir, r.known(d.API))
 	if err != nil {
-		return Result{}, err
+		return Result{}, nil, err
 	}
 	r.Install.Session = s.ID
 	j := &joining{Request: r, Deps: d, session: s, phases: startPhases()}
 	within, cancel := context.WithTimeoutCause(ctx, r.Timeout, errTimeout)
 	defer cancel()
-	result, err := j.run(within)
+	result, err = j.run(within)
 	if err != nil {
 		err = j.ended(within, err)
 		j.leave(ctx)
-		return Result{}, err
+		return Result{}, nil, err
 	}
-	return result, nil
+	return result, j.leaveForGood, nil
 }
 
 // known is what Leave will need, as far as it is known before anything is done.
