@@ -20,6 +20,9 @@ type inputs struct {
 	oauthSecret, authKey    secret.Text
 	tags, hostname          string
 
+	idTokenSource, idTokenBody, idTokenKey string
+	idTokenHeaders                         secret.Text
+
 	ping, waitFor   string
 	exitNode        string
 	acceptRoutes    bool
@@ -38,9 +41,11 @@ type inputs struct {
 	useCache                        bool
 	bundle                          string
 
-	logMode string
-	retry   int
-	session string
+	logMode  string
+	retry    int
+	session  string
+	envFile  string
+	proxyEnv bool
 }
 
 // access are the inputs by which a process speaks to Tailscale's API.
@@ -48,10 +53,15 @@ func (in *inputs) access(fs *flag.FlagSet) {
 	fs.StringVar(&in.oauthClientID, "oauth-client-id", "", "client ID of the trust credential (federated identity), or of the OAuth client")
 	fs.StringVar(&in.audience, "audience", "", "audience of the ID token; empty is api.tailscale.com/CLIENT-ID")
 	fs.Var(hidden{&in.oauthSecret}, "oauth-secret", "secret of an OAuth client, instead of an ID token")
+	fs.StringVar(&in.idTokenSource, "id-token-source", "", "where the ID token comes from: gitlab, aws …, env:NAME, file:PATH, url:URL or command:WORDS; empty detects it")
+	fs.Var(hidden{&in.idTokenHeaders}, "id-token-headers", "headers for a source that is a URL, one a line: Authorization: Bearer ${MY_TOKEN}")
+	fs.StringVar(&in.idTokenBody, "id-token-body", "", "body for a source that is a URL, which is then asked with POST")
+	fs.StringVar(&in.idTokenKey, "id-token-key", "", "JSON key of the token in an answer, such as data.token; empty tries the usual ones")
 	fs.StringVar(&in.apiURL, "api-url", "", "Tailscale's API, if not at the login server or https://api.tailscale.com")
 	fs.StringVar(&in.loginServer, "login-server", "", "control server, if not Tailscale's")
 	fs.StringVar(&in.args, "args", "", "further flags of tailscale up")
 	fs.StringVar(&in.session, "session", "", "directory that remembers what to undo; empty is one for this user")
+	fs.StringVar(&in.envFile, "env-file", "", "file that later commands source: outputs, proxies and PATH are added to it; empty is CircleCI's own, or none")
 }
 
 // join are the inputs of `tailjoin join`, which are the action's.
@@ -74,6 +84,7 @@ func (in *inputs) join(fs *flag.FlagSet) {
 	in.network, in.netfilter = "auto", "auto"
 	fs.Var(choice{&in.network, []string{"auto", "tun", "userspace"}}, "network", "auto, tun (a network interface, or fail) or userspace (proxies only)")
 	fs.Var(choice{&in.netfilter, []string{"auto", "on", "off"}}, "netfilter", "auto, on or off: packet filter rules of the host; auto has them for an exit node only")
+	fs.Var(boolean{&in.proxyEnv}, "proxy-env", "without a network interface, set ALL_PROXY, HTTP_PROXY, HTTPS_PROXY and NO_PROXY for later steps")
 	fs.StringVar(&in.tailscaledArgs, "tailscaled-args", "", "further flags of tailscaled")
 	fs.StringVar(&in.stateDir, "statedir", "", "directory that keeps the node's key; empty keeps it in memory")
 
@@ -94,7 +105,7 @@ func (in *inputs) join(fs *flag.FlagSet) {
 }
 
 // plumbing are the inputs that scripts/run.sh sets, and no user of the action.
-var plumbing = map[string]bool{"session": true, "bundle": true}
+var plumbing = map[string]bool{"session": true, "bundle": true, "env-file": true}
 
 // parse sets each flag from the job's input, if there is one, then from args,
 // which win. An input that evaluates to nothing was not given.

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"flag"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"net/http"
 	"path/filepath"
 
+	"github.com/tailjoin/tailjoin/internal/diag"
 	"github.com/tailjoin/tailjoin/internal/idtoken"
 	"github.com/tailjoin/tailjoin/internal/join"
 	"github.com/tailjoin/tailjoin/internal/tsapi"
@@ -30,11 +32,26 @@ func (f *front) join(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
+	if err := f.openEnvFile(&in); err != nil {
+		return err
+	}
 	result, err := f.runJoin(ctx, request, deps, in.logMode)
 	if err != nil {
 		return err
 	}
-	return f.tell(result)
+	return f.tell(&in, result)
+}
+
+// openEnvFile has the job tell later commands by a file, if there is to be one.
+func (f *front) openEnvFile(in *inputs) (err error) {
+	path := cmp.Or(in.envFile, f.job.EnvFile)
+	if path == "" {
+		return nil
+	}
+	if f.job, err = f.job.WithEnvFile(path); err != nil {
+		return diag.Input("env-file cannot be written", err.Error())
+	}
+	return nil
 }
 
 func (f *front) runJoin(ctx context.Context, r join.Request, d join.Deps, mode string) (join.Result, error) {
@@ -47,31 +64,50 @@ func (f *front) runJoin(ctx context.Context, r join.Request, d join.Deps, mode s
 }
 
 // tell gives later steps what they need and says in a line what was done.
-func (f *front) tell(r join.Result) error {
+func (f *front) tell(in *inputs, r join.Result) error {
 	for _, o := range outputs {
 		if err := f.job.Output(o.name, o.value(r)); err != nil {
 			return err
 		}
 	}
-	f.log("").Info(fmt.Sprintf("joined as %s (%s)", r.Node.Name, r.Node.IPv4), "ms", r.Phases[len(r.Phases)-1].Duration.Milliseconds())
+	if err := f.tellProxies(in, r); err != nil {
+		return err
+	}
+	f.sayJoined("", r)
 	if err := f.job.Summary(summary(r)); err != nil {
 		f.log("").Debug("writing the summary", "error", err)
 	}
 	return nil
 }
 
+func (f *front) tellProxies(in *inputs, r join.Result) error {
+	if !in.proxyEnv {
+		return nil
+	}
+	for _, v := range f.proxyVariables(r) {
+		if err := f.job.Variable(v.name, v.value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (f *front) sayJoined(mode string, r join.Result) {
+	f.log(mode).Info(fmt.Sprintf("joined as %s (%s)", r.Node.Name, r.Node.IPv4), "ms", r.Phases[len(r.Phases)-1].Duration.Milliseconds())
+}
+
 // deps wires the verb's doors. An ID token that cannot be had is found out
 // here, before any work.
 func (f *front) deps(in *inputs, identity join.Identity) (join.Deps, error) {
 	api := &tsapi.Client{BaseURL: in.apiBase(), UserAgent: "tailjoin/" + f.Version}
-	d := join.Deps{Mask: f.mask, Path: f.job.Path, API: api, Self: f.Self, Log: f.log(in.logMode)}
+	d := join.Deps{Mask: f.mask, Path: func(dir string) error { return f.job.Path(dir) }, API: api, Self: f.Self, Log: f.log(in.logMode)}
 	if !identity.Secret.IsZero() || !identity.AuthKey.IsZero() {
 		return d, nil
 	}
 	env := idtoken.Env(f.env)
-	source, err := idtoken.Detect(env)
+	source, err := f.idTokenSource(in)
 	if err == nil {
-		err = source.Check(env)
+		err = source.Ready(env, identity.Audience)
 	}
 	d.IDToken = func(ctx context.Context, audience string) (idtoken.Token, error) {
 		if err != nil {
@@ -81,6 +117,23 @@ func (f *front) deps(in *inputs, identity join.Identity) (join.Deps, error) {
 	}
 	return d, err
 }
+
+// idTokenSource is the source that the inputs name, or the environment. What
+// it reads is hidden from now on.
+func (f *front) idTokenSource(in *inputs) (idtoken.Source, error) {
+	source, err := idtoken.Choose(idtoken.Env(f.env), idtoken.Wish{
+		Source: in.idTokenSource, Headers: in.idTokenHeaders, Body: in.idTokenBody, Key: in.idTokenKey,
+		Environ: without(f.Environ, own...),
+	})
+	for _, s := range source.Secrets(idtoken.Env(f.env)) {
+		f.hide(s)
+	}
+	return source, err
+}
+
+// own are the inputs that are secrets: no program that we start needs them.
+// In args there may be a key, too.
+var own = []string{"TAILJOIN_AUTHKEY", "TAILJOIN_OAUTH_SECRET", "TAILJOIN_ID_TOKEN_HEADERS", "TAILJOIN_ARGS"}
 
 // apiBase is where the API answers: a control server of one's own has it too.
 func (in *inputs) apiBase() string {

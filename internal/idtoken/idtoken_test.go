@@ -1,11 +1,14 @@
 package idtoken_test
 
 import (
+	"context"
 	"errors"
 	"net/http"
-	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/google/go-cmp/cmp"
@@ -14,31 +17,14 @@ import (
 	"github.com/tailjoin/tailjoin/internal/retry"
 )
 
-// job is the environment of a GitHub job whose token service is h.
-func job(t *testing.T, h http.HandlerFunc) idtoken.Env {
-	t.Helper()
-	server := httptest.NewServer(h)
-	t.Cleanup(server.Close)
-	return env(map[string]string{
-		"GITHUB_ACTIONS":                 "true",
-		"ACTIONS_ID_TOKEN_REQUEST_URL":   server.URL + "/token?api-version=2.0",
-		"ACTIONS_ID_TOKEN_REQUEST_TOKEN": "request-token",
-	})
-}
+// wanted is the audience in most tests.
+const wanted = "api.tailscale.com/T1-CNTRL"
 
 func env(vars map[string]string) idtoken.Env {
 	return func(name string) string { return vars[name] }
 }
 
-func get(t *testing.T, env idtoken.Env, audience string) (idtoken.Token, error) {
-	t.Helper()
-	source, err := idtoken.Detect(env)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return source.Get(t.Context(), env, http.DefaultClient, audience)
-}
-
+// sign makes a token that nobody will verify.
 func sign(t *testing.T, claims jwt.MapClaims) string {
 	t.Helper()
 	signed, err := jwt.NewWithClaims(jwt.SigningMethodHS256, claims).SignedString([]byte("nobody verifies here"))
@@ -48,44 +34,31 @@ func sign(t *testing.T, claims jwt.MapClaims) string {
 	return signed
 }
 
-func TestGet_asksForTheAudienceAndReadsTheClaims(t *testing.T) {
-	token, err := get(t, job(t, func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Query().Get("audience") != "api.tailscale.com/T1-CNTRL" || r.URL.Query().Get("api-version") != "2.0" ||
-			r.Header.Get("Authorization") != "Bearer request-token" {
-			t.Errorf("asked %s with %v", r.URL, r.Header)
-		}
-		jwt := sign(t, jwt.MapClaims{"iss": "https://issuer.example", "sub": "repo:a/b:ref:refs/heads/main", "aud": "api.tailscale.com/T1-CNTRL", "run_id": "7"})
-		w.Write([]byte(`{"value":"` + jwt + `"}`))
-	}), "api.tailscale.com/T1-CNTRL")
+// tokenFor is a token for an audience: a string, or a list.
+func tokenFor(t *testing.T, audience any) string {
+	t.Helper()
+	return sign(t, jwt.MapClaims{"iss": "https://issuer.example", "sub": "somebody", "aud": audience, "exp": time.Now().Add(time.Minute).Unix()})
+}
+
+func TestParse_readsTheClaims(t *testing.T) {
+	token, err := idtoken.Parse(sign(t, jwt.MapClaims{"iss": "https://issuer.example", "sub": "repo:a/b:ref:refs/heads/main", "aud": []string{"x", wanted}, "run_id": "7"}) + "\n")
 	if err != nil {
 		t.Fatal(err)
 	}
 	c := token.Claims
-	if c.Issuer != "https://issuer.example" || c.Subject != "repo:a/b:ref:refs/heads/main" || c.Text("run_id") != "7" || c.Text("none") != "" || !c.IsFor("api.tailscale.com/T1-CNTRL") {
+	if c.Issuer != "https://issuer.example" || c.Subject != "repo:a/b:ref:refs/heads/main" || c.Text("run_id") != "7" || c.Text("none") != "" || !c.IsFor(wanted) || c.IsFor("y") {
 		t.Errorf("claims %+v", c)
 	}
 }
 
-func TestGet_refusesWhatIsNoToken(t *testing.T) {
-	for _, answer := range []string{`{"value":""}`, `{}`, `{"value":"secret-but-no-jwt"}`, `{"value":"a.b.c"}`} {
-		_, err := get(t, job(t, func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte(answer)) }), "aud")
-		if err == nil || !strings.Contains(err.Error(), "no ID token") || strings.Contains(err.Error(), "secret") {
-			t.Errorf("answer %s: error %v", answer, err)
-		}
-	}
-}
-
-func TestGet_marksWhatMayChangeAndShowsNoBody(t *testing.T) {
-	for status, want := range map[int]bool{401: false, 403: false, 429: true, 503: true} {
-		_, err := get(t, job(t, func(w http.ResponseWriter, _ *http.Request) {
-			w.WriteHeader(status)
-			w.Write([]byte("body-of-the-answer"))
-		}), "aud")
-		if err == nil || strings.Contains(err.Error(), "body-of-the-answer") {
-			t.Errorf("%d: error %v", status, err)
-		}
-		if _, again := errors.AsType[*retry.Later](err); again != want {
-			t.Errorf("%d: to try again = %v, want %v", status, again, want)
+func TestParse_saysWhatItSawInsteadOfAToken(t *testing.T) {
+	for raw, want := range map[string]string{
+		" \n": "empty", "<!DOCTYPE html><p>sign in, a.b.c": "HTML", `{"a":"b"}`: "JSON", "hunter2": "three parts",
+		"a.b.c": "not those of a JWT", "eyJ.a.b.c.d": "another kind",
+	} {
+		_, err := idtoken.Parse(raw)
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%q: error %v, want %q in it", raw, err, want)
 		}
 	}
 }
@@ -101,15 +74,67 @@ func TestCheck_tellsAMissingPermissionFromAFork(t *testing.T) {
 		{"fork", map[string]string{"GITHUB_ACTIONS": "true", "GITHUB_EVENT_PATH": pullRequestFrom(t, "mallory/web")}, "full_name == github.repository"},
 		{"forgejo", map[string]string{"GITHUB_ACTIONS": "true", "FORGEJO_ACTIONS": "true"}, "enable-openid-connect"},
 	} {
-		_, err := get(t, env(c.vars), "aud")
-		if p := diag.As(err); p.Code != "no-id-token" || !strings.Contains(p.Hint, c.want) {
+		if p := diag.As(checked(t, env(c.vars), idtoken.Wish{})); p.Code != "no-id-token" || !strings.Contains(p.Hint, c.want) {
 			t.Errorf("%s: code %s, hint %q; want no-id-token, %q", c.name, p.Code, p.Hint, c.want)
 		}
 	}
 }
 
-func TestDetect_outsideAnyCI(t *testing.T) {
-	_, err := idtoken.Detect(env(nil))
+// checked chooses a source and checks it.
+func checked(t *testing.T, env idtoken.Env, w idtoken.Wish) error {
+	t.Helper()
+	source, err := idtoken.Choose(env, w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return source.Check(env)
+}
+
+// pullRequestFrom is the path of an event: a pull request to acme/web.
+func pullRequestFrom(t *testing.T, head string) string {
+	t.Helper()
+	return written(t, "event.json", `{"pull_request":{"head":{"repo":{"full_name":"`+head+`"}},"base":{"repo":{"full_name":"acme/web"}}}}`)
+}
+
+// written is the path of a new file.
+func written(t *testing.T, name, content string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// wantProblem fails the test unless err is this problem, marked so for another
+// try, and holds no secret of the recipes.
+func wantProblem(t *testing.T, err error, code string, again bool) {
+	t.Helper()
+	if got := diag.As(err).Code; got != code {
+		t.Errorf("code %s, want %s: %v", got, code, err)
+	}
+	if _, later := errors.AsType[*retry.Later](err); later != again {
+		t.Errorf("to try again = %v, want %v: %v", later, again, err)
+	}
+	if text := diag.As(err).Text(); strings.Contains(text, hush) {
+		t.Errorf("a secret is shown:\n%s", text)
+	}
+}
+
+// hush is in everything that nobody may see.
+const hush = "hush-hush"
+
+func get(ctx context.Context, t *testing.T, env idtoken.Env, w idtoken.Wish, audience string) (idtoken.Token, error) {
+	t.Helper()
+	source, err := idtoken.Choose(env, w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return source.Get(ctx, env, &http.Client{}, audience)
+}
+
+func TestChoose_outsideAnyCI(t *testing.T) {
+	_, err := idtoken.Choose(env(nil), idtoken.Wish{})
 	if d := cmp.Diff("no-id-token", diag.As(err).Code); d != "" {
 		t.Error(d)
 	}

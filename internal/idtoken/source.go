@@ -1,12 +1,18 @@
 // Package idtoken is where a workload's OIDC ID token comes from, and what it
 // claims.
+//
+// Every source is a row of one table. A source is detected by the environment
+// alone, or chosen by name; the network is asked only by Get.
 package idtoken
 
 import (
 	"context"
 	"net/http"
+	"path/filepath"
+	"time"
 
 	"github.com/tailjoin/tailjoin/internal/diag"
+	"github.com/tailjoin/tailjoin/internal/secret"
 )
 
 // An Env looks up an environment variable. A variable that is not set is "".
@@ -24,52 +30,93 @@ const (
 
 // A Source is one place that gives ID tokens.
 type Source struct {
-	Name     string
+	Name     string // as id-token-source takes it
+	Title    string // as people call it
 	Audience Audience
+	Trust    Trust
 
-	detect  func(Env) bool          // reads the environment only
-	missing func(Env) *diag.Problem // nil if a token can be asked for
-	fetch   func(ctx context.Context, env Env, client *http.Client, audience string) (string, error)
+	wish    Wish
+	detect  func(Env) bool                             // reads the environment only; nil if it has to be chosen
+	missing func(job) *diag.Problem                    // nil if a token can be had
+	read    func(job) (string, error)                  // a token that lies here already, "" if there is none
+	fetch   func(context.Context, job) (string, error) // one that has to be asked for; nil if read is all there is
+	again   map[int]time.Duration                      // statuses that may pass, beside 429 and 5xx, and the least wait
+	secrets []string                                   // variables that nobody may see
+	words   words                                      // for the reader of its problems
 }
 
-// sources are tried in order, CI before cloud: a runner may itself run on a
-// machine that has another source.
-var sources = []Source{
-	{Name: "github", Audience: Requested, detect: isActions, missing: actionsMissing, fetch: actionsToken},
+// Trust is what a trust credential must hold to let a source's tokens in, for
+// people to fill in. Audience is "" where tailjoin decides it.
+type Trust struct{ Issuer, Subject, Audience string }
+
+// words are what a source's problems say of it.
+type words struct {
+	giver   string // who gives the token: "the runner's token service"
+	refused string // what to look at if it gives none
+	silent  string // what to look at if it does not answer
+	setting string // where the audience is set; AUDIENCE stands for the one wanted
 }
 
-// Detect returns the source that the environment speaks of. The network is
-// not asked.
-func Detect(env Env) (Source, error) {
-	for _, s := range sources {
-		if s.detect(env) {
-			return s, nil
-		}
-	}
-	return Source{}, &diag.Problem{
-		Code:    "no-id-token",
-		Summary: "tailjoin knows no source of ID tokens here",
-		Hint:    "run it in a GitHub Actions job, or give authkey or oauth-secret",
-	}
+// A job is what a source may look at when it is asked for a token.
+type job struct {
+	Env
+	Wish
+	client   *http.Client
+	audience string
 }
+
+// path is one of the platform's own paths.
+func (j job) path(absolute string) string { return filepath.Join(j.Root+"/", absolute) }
 
 // Check reports, before any work, why no token can be had from s.
 func (s Source) Check(env Env) error {
-	if p := s.missing(env); p != nil {
+	if p := s.missing(job{Env: env, Wish: s.wish}); p != nil {
+		p.Facts = append([]diag.Fact{{Name: "source", Value: s.Name}}, p.Facts...)
 		return p
 	}
 	return nil
 }
 
-// Get asks for a fresh token. It does not try again; what may change by
-// itself is marked as *retry.Later.
+// Ready is Check, and for a token that lies here already also whether it is
+// for audience and has not expired. The network is not asked.
+func (s Source) Ready(env Env, audience string) error {
+	if err := s.Check(env); err != nil || s.read == nil {
+		return err
+	}
+	raw, err := s.read(job{Env: env, Wish: s.wish})
+	if err != nil || raw == "" {
+		return s.explain(err)
+	}
+	_, err = s.accept(raw, audience)
+	return err
+}
+
+// Get returns a fresh token. It does not try again; what may change by itself
+// is marked as *retry.Later.
 func (s Source) Get(ctx context.Context, env Env, client *http.Client, audience string) (Token, error) {
 	if err := s.Check(env); err != nil {
 		return Token{}, err
 	}
-	jwt, err := s.fetch(ctx, env, client, audience)
+	raw, err := s.raw(ctx, job{Env: env, Wish: s.wish, client: client, audience: audience})
 	if err != nil {
-		return Token{}, err
+		return Token{}, s.explain(err)
 	}
-	return parse(jwt)
+	return s.accept(raw, audience)
+}
+
+func (s Source) raw(ctx context.Context, j job) (string, error) {
+	if s.read != nil {
+		if raw, err := s.read(j); err != nil || raw != "" || s.fetch == nil {
+			return raw, err
+		}
+	}
+	return s.fetch(ctx, j)
+}
+
+// Secrets are what this source reads that nobody may see.
+func (s Source) Secrets(env Env) (all []secret.Text) {
+	for _, name := range s.secrets {
+		all = append(all, secret.New(env(name)))
+	}
+	return append(all, s.wish.secrets(env)...)
 }

@@ -1,7 +1,6 @@
 package idtoken
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -39,19 +38,38 @@ func (c Claims) Text(name string) string {
 // IsFor reports that audience is among the token's audiences.
 func (c Claims) IsFor(audience string) bool { return slices.Contains(c.Audience, audience) }
 
-var errNotJWT = errors.New("the answer is no ID token (three parts separated by dots are wanted)")
+// An odd answer is one in which there is no token. It says what was seen
+// instead, and nothing of what it holds.
+type odd string
+
+func (o odd) Error() string { return string(o) }
 
 func parse(raw string) (Token, error) {
 	raw = strings.TrimSpace(raw)
-	if strings.Count(raw, ".") != 2 {
-		return Token{}, errNotJWT
-	}
 	all := jwt.MapClaims{}
 	if _, _, err := jwt.NewParser().ParseUnverified(raw, all); err != nil {
-		// The cause may quote the token, so it is not kept.
-		return Token{}, errNotJWT
+		return Token{}, looks(raw) // the cause may quote the token
 	}
 	return Token{secret.New(raw), read(all)}, nil
+}
+
+// looks describes what is no token.
+func looks(text string) odd {
+	for _, kind := range []struct{ prefix, name string }{
+		{"<", "it is a page of HTML or XML"}, {"{", "it is JSON"}, {"ey", "it is a token of another kind than a signed JWT"},
+	} {
+		if strings.HasPrefix(text, kind.prefix) {
+			return odd(kind.name)
+		}
+	}
+	switch {
+	case text == "":
+		return "it is empty"
+	case strings.Count(text, ".") == 2:
+		return "it has three parts, but they are not those of a JWT"
+	default:
+		return "it does not have the three parts of a JWT"
+	}
 }
 
 func read(all jwt.MapClaims) Claims {
