@@ -41,6 +41,8 @@ type node struct {
 	polls     int         // open map polls
 	gone      bool        // removed; an open poll tells the node, then ends
 	reaper    *time.Timer // runs while an ephemeral node has no poll
+
+	sshHostKeys []string // in place of what Hostinfo says
 }
 
 // Nodes returns the nodes of the tailnet in the order in which they came.
@@ -83,6 +85,26 @@ func (n *node) snapshot() Node {
 
 // routes are those that the node advertises beside its own addresses.
 func (n *node) routes() []netip.Prefix { return n.Hostinfo.RoutableIPs().AsSlice() }
+
+// tellSSHHostKeys has every node know the host keys of the one with this name.
+func (t *Tailnet) tellSSHHostKeys(name string, keys []string) {
+	if len(keys) == 0 {
+		return
+	}
+	t.state.change(func() {
+		n := t.state.node(func(n *node) bool { return strings.TrimSuffix(n.Name, ".") == name })
+		n.sshHostKeys = keys
+		n.describe(n.Hostinfo.AsStruct())
+	})
+}
+
+// describe takes over what the node says of its machine.
+func (n *node) describe(info *tailcfg.Hostinfo) {
+	if n.sshHostKeys != nil {
+		info.SSH_HostKeys = n.sshHostKeys
+	}
+	n.Hostinfo = info.View()
+}
 
 func (n *node) expired(now time.Time) bool {
 	return !n.KeyExpiry.IsZero() && n.KeyExpiry.Before(now)

@@ -32,6 +32,10 @@ type PeerOptions struct {
 	// page says which address was wanted.
 	ExitNode bool
 	Routes   []netip.Prefix
+
+	// SSHHostKeys are what the tailnet tells others of its ssh server, as it
+	// does of one with Tailscale SSH: "ssh-ed25519 AAAA…".
+	SSHHostKeys []string
 }
 
 // A Peer is a node with a page on port 80 that says who asked. It runs in this
@@ -78,6 +82,7 @@ func (t *Tailnet) StartPeer(ctx context.Context, o PeerOptions) (*Peer, error) {
 		p.Close()
 		return nil, fmt.Errorf("joining peer %s: %w", o.Hostname, err)
 	}
+	t.tellSSHHostKeys(p.Name, o.SSHHostKeys)
 	return p, nil
 }
 
@@ -161,6 +166,11 @@ func (p *Peer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintf(w, "Hello from %s (%v).\n", p.Name, via)
 	fmt.Fprintf(w, "You are %s, %s.\n", strings.TrimSuffix(who.Node.Name, "."),
 		cmp.Or(strings.Join(who.Node.Tags, ", "), who.UserProfile.LoginName))
+}
+
+// Listen accepts what others of the tailnet send to an address such as ":22".
+func (p *Peer) Listen(network, address string) (net.Listener, error) {
+	return p.node.Listen(network, address)
 }
 
 // Dial connects from the peer to an address of the tailnet.

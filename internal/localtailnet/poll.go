@@ -52,7 +52,7 @@ func (n *node) update(req *tailcfg.MapRequest) {
 	if req.Hostinfo == nil {
 		return
 	}
-	n.Hostinfo = req.Hostinfo.View()
+	n.describe(req.Hostinfo)
 	if net := req.Hostinfo.NetInfo; net != nil && net.PreferredDERP != 0 {
 		n.HomeDERP = net.PreferredDERP
 	}
