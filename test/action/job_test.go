@@ -17,6 +17,9 @@ import (
 // A job is a workflow of one job, which act runs to its end.
 type job struct {
 	steps   []string          // YAML, each an item of a list without the dash
+	files   map[string]string // or all workflows of the repository, by name
+	vars    map[string]string // of the repository
+	secrets map[string]string // of the repository; an empty one is none
 	actions []action          // that steps use
 	env     map[string]string // of every step
 	cancel  string            // the job is cancelled when its log holds this; "" for never
@@ -38,6 +41,9 @@ func (j job) run(t *testing.T) result {
 	cmd.Env = []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + home,
 		"XDG_CACHE_HOME=" + home, "XDG_CONFIG_HOME=" + home, "TMPDIR=" + home,
+	}
+	for name, value := range j.secrets {
+		cmd.Env = append(cmd.Env, name+"="+value)
 	}
 	log := &watcher{mark: j.cancel, found: func() { cmd.Process.Signal(os.Interrupt) }}
 	cmd.Stdout, cmd.Stderr = log, log
@@ -75,12 +81,31 @@ func (j job) args(home string) []string {
 	for name, value := range j.env {
 		args = append(args, "--env", name+"="+value)
 	}
+	for name, value := range j.secrets {
+		if value != "" {
+			args = append(args, "--secret", name) // act takes the value from its environment
+		}
+	}
+	for name, value := range j.vars {
+		args = append(args, "--var", name+"="+value)
+	}
 	return args
 }
 
 // consumer makes the repository that the workflow is in.
 func consumer(t *testing.T, j job) string {
 	t.Helper()
+	dir := t.TempDir()
+	for name, text := range j.workflows() {
+		writeFile(t, filepath.Join(dir, ".github/workflows", name), text)
+	}
+	return commit(t, "acme/web", dir).dir
+}
+
+func (j job) workflows() map[string]string {
+	if j.files != nil {
+		return j.files
+	}
 	workflow := `
 on: push
 permissions: { id-token: write, contents: read }
@@ -92,9 +117,7 @@ jobs:
 	for _, step := range j.steps {
 		workflow += "      - " + strings.ReplaceAll(strings.TrimSpace(step), "\n", "\n        ") + "\n"
 	}
-	dir := t.TempDir()
-	writeFile(t, filepath.Join(dir, ".github/workflows/test.yml"), workflow)
-	return commit(t, "acme/web", dir).dir
+	return map[string]string{"test.yml": workflow}
 }
 
 // uses is the step that uses an action.
