@@ -13,6 +13,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -36,21 +37,17 @@ type Issuer struct {
 	Claims       map[string]any   // what tokens say of the job; see Job
 	Now          func() time.Time // nil is time.Now
 
-	url  string
-	rsa  *rsa.PrivateKey
-	ec   *ecdsa.PrivateKey
-	keys jwk.Set
-	mux  *http.ServeMux
+	url     string
+	private map[string]crypto.Signer // by algorithm
+	keys    jwk.Set
+	mux     *http.ServeMux
 
 	mu    sync.Mutex
 	given []string // every token that a job got
 }
 
-// Names of the two keys in the issuer's JWKS.
-const (
-	rsaKeyID = "local-rs256"
-	ecKeyID  = "local-es256"
-)
+// keyID is the name of a key in the issuer's JWKS: local-rs256.
+func keyID(algorithm string) string { return "local-" + strings.ToLower(algorithm) }
 
 // NewIssuer returns the issuer whose tokens have baseURL as iss, with new keys,
 // a random RequestToken, and the claims of Job{}.
@@ -71,17 +68,22 @@ func NewIssuer(baseURL string) (*Issuer, error) {
 	return i, nil
 }
 
-func (i *Issuer) makeKeys() (err error) {
-	if i.rsa, err = rsa.GenerateKey(rand.Reader, 2048); err != nil {
+func (i *Issuer) makeKeys() error {
+	rs256, rsaErr := rsa.GenerateKey(rand.Reader, 2048)
+	es256, ecErr := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	es384, awsErr := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+	if err := errors.Join(rsaErr, ecErr, awsErr); err != nil {
 		return err
 	}
-	if i.ec, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
-		return err
+	i.private = map[string]crypto.Signer{"RS256": rs256, "ES256": es256, "ES384": es384}
+	for _, algorithm := range algorithms {
+		key, err := jwk.Of(keyID(algorithm), algorithm, i.private[algorithm].Public())
+		if err != nil {
+			return err
+		}
+		i.keys.Keys = append(i.keys.Keys, key)
 	}
-	ecKey, ecErr := jwk.Of(ecKeyID, "ES256", &i.ec.PublicKey)
-	rsaKey, rsaErr := jwk.Of(rsaKeyID, "RS256", &i.rsa.PublicKey)
-	i.keys = jwk.Set{Keys: []jwk.Key{rsaKey, ecKey}}
-	return errors.Join(ecErr, rsaErr)
+	return nil
 }
 
 // RequestURL is what a job finds in ACTIONS_ID_TOKEN_REQUEST_URL. It has a
@@ -96,7 +98,7 @@ func (i *Issuer) serveDiscovery(w http.ResponseWriter, _ *http.Request) {
 		"jwks_uri":                              i.url + "/.well-known/jwks",
 		"response_types_supported":              []string{"id_token"},
 		"subject_types_supported":               []string{"public"},
-		"id_token_signing_alg_values_supported": []string{"RS256", "ES256"},
+		"id_token_signing_alg_values_supported": algorithms,
 	})
 }
 
@@ -143,7 +145,7 @@ type Forgery struct {
 	Claims   map[string]any    // as the overrides of Mint
 	Header   map[string]any    // replaces header fields, nil takes one away
 	Method   jwt.SigningMethod // nil is RS256
-	Key      crypto.PrivateKey // nil is the issuer's key for RS256 and ES256
+	Key      crypto.PrivateKey // nil is the issuer's key for the method, or that for RS256
 }
 
 // Forge signs what f describes.
@@ -152,27 +154,20 @@ func (i *Issuer) Forge(f Forgery) (string, error) {
 		f.Method = jwt.SigningMethodRS256
 	}
 	token := jwt.NewWithClaims(f.Method, i.claims(f.Audience, f.Claims))
-	token.Header["kid"] = rsaKeyID
-	if f.Method == jwt.SigningMethodES256 {
-		token.Header["kid"] = ecKeyID
+	algorithm := f.Method.Alg()
+	if !slices.Contains(algorithms, algorithm) {
+		algorithm = "RS256"
 	}
+	token.Header["kid"] = keyID(algorithm)
 	override(token.Header, f.Header)
-	signed, err := token.SignedString(i.signingKey(f))
+	if f.Key == nil {
+		f.Key = i.private[algorithm]
+	}
+	signed, err := token.SignedString(f.Key)
 	if err != nil {
 		return "", fmt.Errorf("signing ID token: %w", err)
 	}
 	return signed, nil
-}
-
-func (i *Issuer) signingKey(f Forgery) crypto.PrivateKey {
-	switch {
-	case f.Key != nil:
-		return f.Key
-	case f.Method == jwt.SigningMethodES256:
-		return i.ec
-	default:
-		return i.rsa
-	}
 }
 
 func (i *Issuer) claims(audience string, overrides map[string]any) jwt.MapClaims {

@@ -108,7 +108,7 @@ func TestIssuer_isUnderstoodByGoJOSE(t *testing.T) {
 	if err := json.Unmarshal(body, &keys); err != nil {
 		t.Fatal(err)
 	}
-	for _, method := range []jwt.SigningMethod{jwt.SigningMethodRS256, jwt.SigningMethodES256} {
+	for _, method := range []jwt.SigningMethod{jwt.SigningMethodRS256, jwt.SigningMethodES256, jwt.SigningMethodES384} {
 		token := mustForge(t, issuer, Forgery{Audience: testAudience, Method: method})
 		parsed, err := josejwt.ParseSigned(token, []jose.SignatureAlgorithm{jose.SignatureAlgorithm(method.Alg())})
 		if err != nil {

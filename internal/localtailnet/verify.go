@@ -21,7 +21,7 @@ import (
 // ErrTokenNotValidYet, ErrTokenUsedBeforeIssued, ErrTokenMalformed; a key that
 // the issuer does not have is jwk.ErrUnknown.
 var (
-	ErrAlgorithm     = errors.New("algorithm is not RS256 or ES256")
+	ErrAlgorithm     = errors.New("algorithm is not RS256, ES256 or ES384")
 	ErrIssuer        = errors.New("issuer is not the one trusted")
 	ErrDiscovery     = errors.New("OIDC discovery does not answer for the issuer")
 	ErrSubject       = errors.New("subject does not match")
@@ -29,8 +29,9 @@ var (
 	ErrClaim         = errors.New("claim does not match")
 )
 
-// algorithms are the accepted ones.
-var algorithms = []string{"RS256", "ES256"}
+// algorithms are the accepted ones. ES384 is what Tailscale asks AWS for.
+// Source: tailscale/tailscale, wif/wif.go.
+var algorithms = []string{"RS256", "ES256", "ES384"}
 
 // leeway is the difference between two clocks that exp, nbf and iat put up with.
 const leeway = 5 * time.Second

@@ -46,6 +46,7 @@ func TestFederation_acceptsWhatItDemands(t *testing.T) {
 	}{
 		"RS256":                {},
 		"ES256":                {forgery: Forgery{Method: jwt.SigningMethodES256}},
+		"ES384":                {forgery: Forgery{Method: jwt.SigningMethodES384}},
 		"a list of audiences":  {forgery: Forgery{Claims: map[string]any{"aud": []string{"other", testAudience}}}},
 		"no nbf and no iat":    {forgery: Forgery{Claims: map[string]any{"nbf": nil, "iat": nil}}},
 		"expired a second ago": {forgery: Forgery{Claims: map[string]any{"exp": time.Now().Unix() - 1}}},
@@ -78,7 +79,7 @@ func TestFederation_acceptsWhatItDemands(t *testing.T) {
 func TestFederation_refusals(t *testing.T) {
 	issuer, stranger := listen(t), listen(t)
 	_, foreign := mustKeys(t)
-	pub := issuer.rsa.PublicKey.N.Bytes()
+	pub := issuer.private["RS256"].Public().(*rsa.PublicKey).N.Bytes()
 	now := time.Now().Unix()
 	claim := func(name string, value any) Forgery { return Forgery{Claims: map[string]any{name: value}} }
 	header := func(name string, value any) Forgery { return Forgery{Header: map[string]any{name: value}} }
@@ -107,7 +108,7 @@ func TestFederation_refusals(t *testing.T) {
 		"an algorithm nobody knows":      {forgery: header("alg", "XX256"), want: jwt.ErrTokenUnverifiable},
 		"RS256 said to be ES256":         {forgery: header("alg", "ES256"), want: jwk.ErrUnknown},
 		"a key of another's":             {forgery: Forgery{Key: foreign}, want: jwt.ErrTokenSignatureInvalid},
-		"signed by another issuer":       {forgery: Forgery{Key: stranger.rsa}, want: jwt.ErrTokenSignatureInvalid},
+		"signed by another issuer":       {forgery: Forgery{Key: stranger.private["RS256"]}, want: jwt.ErrTokenSignatureInvalid},
 		"a kid nobody has":               {forgery: header("kid", "gone"), want: jwk.ErrUnknown},
 		"no kid":                         {forgery: header("kid", nil), want: jwk.ErrUnknown},
 		"another branch's subject":       {forgery: claim("sub", "repo:acme/web-evil:ref:refs/heads/main"), want: ErrSubject},
