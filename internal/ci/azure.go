@@ -25,7 +25,8 @@ func azure(env Env, s Streams) Job {
 	job.CacheDir = toolCache(env("AGENT_TOOLSDIRECTORY"), job.CacheDir)
 
 	a := azureJob{s, env("AGENT_TEMPDIRECTORY")}
-	job.Mask, job.Output, job.Variable, job.Path = a.mask, a.output, a.variable, a.path
+	job.Mask, job.Hides, job.Secret = a.mask, true, a.secret
+	job.Output, job.Variable, job.Path = a.output, a.variable, a.path
 	job.Group = func(title string) func() {
 		line(s.Words, "##[group]%s\n", noLoggingCommand(title))
 		return func() { line(s.Words, "##[endgroup]\n") }
@@ -62,6 +63,20 @@ func (a azureJob) mask(s secret.Text) {
 func (a azureJob) output(name, value string) error {
 	name = OutputVariable(name)
 	return errors.Join(a.set(name+";isOutput=true", value), a.set(name, value))
+}
+
+// secret is an output that steps see only where they name it: $(NAME).
+func (a azureJob) secret(name string, s secret.Text) error {
+	if err := checkLine(s.Reveal()); err != nil {
+		return fmt.Errorf("writing secret %s: %w", name, err)
+	}
+	name = OutputVariable(name)
+	for _, options := range []string{";isOutput=true;issecret=true", ";issecret=true"} {
+		if err := line(a.Masks, "##vso[task.setvariable variable=%s%s]%s\n", name, options, azureData(s.Reveal())); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (a azureJob) variable(name, value string) error { return a.set(name, value) }

@@ -29,6 +29,7 @@ func buildkite(env Env, s Streams) Job {
 
 	b := buildkiteJob{env, s}
 	job.Mask, job.Report = b.mask, b.report
+	job.Hides = env("BUILDKITE_AGENT_JOB_API_SOCKET") != ""
 	job.Summary = func(markdown string) error { return b.annotate("info", markdown) }
 	job.Group = func(title string) func() {
 		line(s.Words, "--- %s\n", printable(title))

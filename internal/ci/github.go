@@ -26,7 +26,8 @@ func github(env Env, s Streams) Job {
 	job.TempDir = cmp.Or(env("RUNNER_TEMP"), local(env, s).TempDir)
 	job.CacheDir = toolCache(env("RUNNER_TOOL_CACHE"), job.CacheDir)
 
-	job.Mask, job.Output, job.Variable, job.Path = g.mask, g.output, g.variable, g.path
+	job.Mask, job.Hides, job.Secret = g.mask, true, g.secret
+	job.Output, job.Variable, job.Path = g.output, g.variable, g.path
 	job.Group = func(title string) func() { g.action.Group(title); return g.action.EndGroup }
 	job.Summary, job.Report = g.summary, g.report
 	job.Log = logTo(s.Words, level(job.Debug), workflowCommand)
@@ -64,6 +65,14 @@ const delimiter = "_GitHubActionsFileCommandDelimeter_"
 
 func (g githubJob) output(name, value string) error {
 	return g.setting("output "+name, value, "GITHUB_OUTPUT", func() { g.action.SetOutput(name, value) })
+}
+
+func (g githubJob) secret(name string, s secret.Text) error {
+	if g.env("GITHUB_OUTPUT") == "" {
+		return ErrNoSecrets
+	}
+	g.mask(s)
+	return g.output(name, s.Reveal())
 }
 
 func (g githubJob) variable(name, value string) error {

@@ -4,6 +4,7 @@ package ci
 
 import (
 	"cmp"
+	"errors"
 	"io"
 	"log/slog"
 	"os"
@@ -32,18 +33,23 @@ type Job struct {
 	CacheDir   string // kept between jobs, where the platform does that
 	EnvFile    string // what later commands of the job source by themselves; mostly none
 	Debug      bool   // the user asked the platform for debug output
+	Hides      bool   // Mask reaches the platform, which hides the secret in its log
 
-	Input    func(name string) string       // "" if it was not given
-	Mask     func(secret.Text)              // has the platform hide it in every log
-	Output   func(name, value string) error // for later steps
-	Variable func(name, value string) error // of the environment of later steps
-	Path     func(dir string) error         // puts dir on the PATH of later steps
+	Input    func(name string) string               // "" if it was not given
+	Mask     func(secret.Text)                      // has the platform hide it in every log
+	Output   func(name, value string) error         // for later steps
+	Secret   func(name string, s secret.Text) error // an output that no log shows; ErrNoSecrets where there is no such thing
+	Variable func(name, value string) error         // of the environment of later steps
+	Path     func(dir string) error                 // puts dir on the PATH of later steps
 	Group    func(title string) (end func())
 	Summary  func(markdown string) error
 	Report   func(*diag.Problem)      // the one error of this process
 	Harmless func(line string) string // a line that the platform takes for text
 	Log      slog.Handler
 }
+
+// ErrNoSecrets says that the platform hands no secret on without showing it.
+var ErrNoSecrets = errors.New("nothing hands a secret on to later steps here without showing it")
 
 // platforms are tried in order: a GitHub runner may itself run on a machine
 // that carries another platform's variables. The markers that mean most come
