@@ -22,6 +22,8 @@ func commands() []command {
 	return []command{
 		{name: "join", summary: "put this job on a tailnet", run: (*front).join},
 		{name: "leave", summary: "take it off again: nothing is left", run: (*front).leave},
+		{name: "run", summary: "join, run a command, leave: run -- COMMAND", run: (*front).runCommand},
+		{name: "ci", summary: "say what this job is and what it lacks", run: (*front).describe},
 		{name: "version", summary: "print the version", run: (*front).version},
 	}
 }

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"flag"
+	"os"
 	"time"
 
 	"github.com/kballard/go-shellquote"
@@ -36,15 +37,32 @@ func (f *front) leave(ctx context.Context, args []string) error {
 	f.mask(identity.Secret)
 	began := time.Now()
 	left, err := join.Leave(ctx, join.LeaveRequest{Dir: f.sessionDir(&in), Identity: identity}, deps)
-	switch {
-	case err != nil:
-		f.log("").Warn("not everything could be undone: " + err.Error())
-	case !left:
-		f.log("").Info("nothing to leave")
-	default:
-		f.log("").Info("left the tailnet", "ms", time.Since(began).Milliseconds())
+	f.sayLeft("", left, err, began)
+	f.removeTemp()
+	if err := f.endProxies(&in); err != nil {
+		f.log("").Warn("later commands still have the proxies of a daemon that has ended: " + err.Error())
 	}
 	return nil
+}
+
+func (f *front) sayLeft(mode string, left bool, err error, began time.Time) {
+	log := f.log(mode)
+	switch {
+	case err != nil:
+		log.Warn("not everything could be undone: " + err.Error())
+	case !left:
+		log.Info("nothing to leave")
+	default:
+		log.Info("left the tailnet", "ms", time.Since(began).Milliseconds())
+	}
+}
+
+// removeTemp removes the job's directory if it is ours, and if nobody else has
+// anything there.
+func (f *front) removeTemp() {
+	if f.job.OwnTemp {
+		os.Remove(f.job.TempDir)
+	}
 }
 
 // loginServerOfArgs finds the server where people who came from tailscale up

@@ -8,6 +8,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"os"
 	"os/signal"
 	"strings"
 	"syscall"
@@ -37,13 +38,22 @@ type Process struct {
 
 // Main runs the program and returns its exit status.
 func Main(p Process) int {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	ctx, stop := signal.NotifyContext(context.Background(), cancelling()...)
 	defer stop()
 	f := newFront(p)
 	err := f.run(ctx, p.Args)
 	status := f.report(err)
 	f.flush()
 	return status
+}
+
+// cancelling are the signals that cancel a command. Under nohup a hangup is none.
+func cancelling() []os.Signal {
+	signals := []os.Signal{syscall.SIGINT, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) {
+		signals = append(signals, syscall.SIGHUP)
+	}
+	return signals
 }
 
 // A front is the process as the commands see it: the job it runs in, and
@@ -53,10 +63,12 @@ type front struct {
 	env     ci.Env
 	job     ci.Job
 	streams []*secret.Writer
+	proxies []string // variables that an earlier join gave this job
 }
 
 func newFront(p Process) *front {
 	f := &front{Process: p, env: lookup(p.Environ)}
+	f.setProxiesAside()
 	out, words := secret.NewWriter(p.Out), secret.NewWriter(p.Err)
 	f.streams = []*secret.Writer{out, words}
 	f.job = ci.Detect(f.env, ci.Streams{Results: out, Words: words, Masks: p.Err})
@@ -97,6 +109,12 @@ func (f *front) flush() {
 func (f *front) report(err error) int {
 	if err == nil || errors.Is(err, flag.ErrHelp) {
 		return Done
+	}
+	if e, ok := errors.AsType[*exit](err); ok {
+		if e.err != nil {
+			f.job.Report(diag.As(e.err))
+		}
+		return e.status
 	}
 	p := diag.As(err)
 	f.job.Report(p)
