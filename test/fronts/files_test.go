@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"go.yaml.in/yaml/v3"
 )
 
 func readFile(t *testing.T, name string) string {
@@ -35,4 +37,12 @@ func replaceOnce(t *testing.T, text, old, new string) string {
 		t.Fatalf("%q is there %d times, want once", old, n)
 	}
 	return strings.Replace(text, old, new, 1)
+}
+
+// readYAML reads a file into what into points to.
+func readYAML(t *testing.T, name string, into any) {
+	t.Helper()
+	if err := yaml.Unmarshal([]byte(readFile(t, name)), into); err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
 }

@@ -6,6 +6,7 @@
 package fronts
 
 import (
+	"fmt"
 	"os"
 	"testing"
 
@@ -15,10 +16,25 @@ import (
 // root is the repository's.
 const root = "../.."
 
+// made names the directory of all that prepare makes, in the environment of the process that runs the tests.
+const made = "TAILJOIN_TEST_MADE"
+
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
-// run builds what the tests run while there may still be a network, then runs the tests where there is none but loopback.
+// run makes what the tests need while there may still be a network, then runs the tests where there is none but loopback.
 func run(m *testing.M) int {
+	if os.Getenv(made) == "" {
+		dir, err := os.MkdirTemp("/tmp", "tjf")
+		defer os.RemoveAll(dir)
+		if err == nil {
+			err = prepare(dir)
+		}
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "preparing the tests:", err)
+			return 1
+		}
+		os.Setenv(made, dir)
+	}
 	status, isolated := isolate.Main()
 	if !isolated {
 		return status
