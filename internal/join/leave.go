@@ -276,6 +276,9 @@ func (l *leaving) discard() error {
 // leave undoes a join that failed, from within. Its own trouble is not worth
 // hiding the failure for: another leave will meet it again.
 func (j *joining) leave(ctx context.Context) {
+	if j == nil {
+		return
+	}
 	l := j.leaving()
 	if ctx.Err() != nil {
 		l.limits = hasty
@@ -285,7 +288,23 @@ func (j *joining) leave(ctx context.Context) {
 	}
 }
 
-// leaveForGood undoes a join that succeeded, from within.
+// aloneLimit is for an undoing after which nobody comes: below what a platform
+// leaves to a job that it cancels.
+const aloneLimit = 9 * time.Second
+
+// leaveAlone undoes a join that failed, and no other leave will.
+func (j *joining) leaveAlone(ctx context.Context) {
+	if j == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), aloneLimit)
+	defer cancel()
+	if err := j.leaveForGood(ctx); err != nil {
+		j.Log.Warn("not everything could be undone: " + err.Error())
+	}
+}
+
+// leaveForGood undoes a join from within.
 func (j *joining) leaveForGood(ctx context.Context) error {
 	l := j.leaving()
 	l.final, l.limits = true, limitsWithin(ctx)

@@ -13,30 +13,44 @@ import (
 )
 
 // Run joins and returns when the tailnet is usable. If it fails, or ctx ends,
-// it has left again.
+// it has left again, as far as that goes in a few seconds: the rest is for
+// Leave.
 func Run(ctx context.Context, r Request, d Deps) (Result, error) {
-	result, _, err := Hold(ctx, r, d)
-	return result, err
+	j, err := begin(ctx, r, d)
+	if err != nil {
+		j.leave(ctx)
+		return Result{}, err
+	}
+	return j.result, nil
 }
 
 // Hold is Run for a process that itself leaves again: the session is open, and
-// locked, as long as it lives. leave is to be called once.
+// locked, as long as it lives. leave is to be called once; after an error
+// nobody needs to.
 func Hold(ctx context.Context, r Request, d Deps) (result Result, leave func(context.Context) error, err error) {
+	j, err := begin(ctx, r, d)
+	if err != nil {
+		j.leaveAlone(ctx)
+		return Result{}, nil, err
+	}
+	return j.result, j.leaveForGood, nil
+}
+
+// begin is the whole join. After an error there is something to undo, unless
+// there is no joining.
+func begin(ctx context.Context, r Request, d Deps) (*joining, error) {
 	s, err := newSession(r.Dir, r.known(d.API))
 	if err != nil {
-		return Result{}, nil, err
+		return nil, err
 	}
 	r.Install.Session = s.ID
 	j := &joining{Request: r, Deps: d, session: s, phases: startPhases()}
-	within, cancel := context.WithTimeoutCause(ctx, r.Timeout, errTimeout)
+	ctx, cancel := context.WithTimeoutCause(ctx, r.Timeout, errTimeout)
 	defer cancel()
-	result, err = j.run(within)
-	if err != nil {
-		err = j.ended(within, err)
-		j.leave(ctx)
-		return Result{}, nil, err
+	if err := j.run(ctx); err != nil {
+		return j, j.ended(ctx, err)
 	}
-	return result, j.leaveForGood, nil
+	return j, nil
 }
 
 // known is what Leave will need, as far as it is known before anything is done.
@@ -62,20 +76,20 @@ type joining struct {
 
 // run has two halves that do not depend on each other, so they run at the
 // same time: an auth key by identity, and a daemon that waits for it.
-func (j *joining) run(ctx context.Context) (Result, error) {
+func (j *joining) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	key := start(ctx, cancel, j.authKey)
 	login := start(ctx, cancel, j.waitingDaemon)
 
 	if err := j.logIn(ctx, key, login); err != nil {
-		return Result{}, err
+		return err
 	}
 	if err := j.use(ctx); err != nil {
-		return Result{}, err
+		return err
 	}
 	j.result.Phases = j.phases.list()
-	return j.result, nil
+	return nil
 }
 
 func (j *joining) logIn(ctx context.Context, key func() (secret.Text, error), login func() (*tailscaled.Login, error)) error {
