@@ -202,9 +202,10 @@ var sources = []Source{
 		missing: daemonMissing, fetch: daemonToken,
 		Trust: Trust{Issuer: "the token's iss", Subject: "the node's name"},
 		words: words{
-			giver:   "this machine's tailscaled",
-			refused: "it gives tokens to root and its operator only: tailscale set --operator=USER. Its tailnet must have the feature, too",
-			silent:  "see that it is logged in: tailscale status",
+			giver: "this machine's tailscaled",
+			refused: "it gives tokens to root and its operator only: tailscale set --operator=USER. A build without the feature answers 404,\n" +
+				"as the one that tailjoin carries",
+			silent: "see that it is logged in: tailscale status",
 		},
 	},
 }

@@ -27,7 +27,7 @@ func (f finished) text() string {
 	return strings.ReplaceAll(masks.ReplaceAllString(f.words, ""), "%0A", "\n")
 }
 
-var masks = regexp.MustCompile(`(?m)^::add-mask::.*\n`)
+var masks = regexp.MustCompile(`(?m)^(::add-mask::|##vso\[task\.setsecret\]).*\n`)
 
 // mustFail joins, and the join must fail with a problem of this code and these
 // words in it. It must also have left nothing.
