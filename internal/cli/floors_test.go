@@ -16,11 +16,11 @@ const module = "github.com/tailjoin/tailjoin/"
 // of lower floors only, none of its own.
 var floors = [][]string{
 	{"diag", "secret", "retry", "jwk"},
-	{"ci", "child", "idtoken", "oidc", "tsapi", "tailscaled"},
-	{"spec"},
+	{"ci", "child", "idtoken", "oidc", "tsapi", "tailscaled", "sts/keyring"},
+	{"spec", "sts/policy"},
 	{"access"},
-	{"join"},
-	{"cli"},
+	{"join", "sts/config", "sts/server"},
+	{"cli", "sts"},
 }
 
 // tools are for tests, and part of nothing that is shipped.
