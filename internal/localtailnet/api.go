@@ -12,17 +12,18 @@ import (
 type endpoint struct {
 	pattern string // as http.ServeMux has it, below /api/v2
 	op      string // the fault that can hit it
-	scope   string // what the access token must be good for
+	scope   string // what the access token must be good for; "" is for answer to say
 	// answer returns what goes out as JSON with status 200, or an apiError.
 	answer func(*http.Request, *accessToken) (any, error)
 }
 
 func (t *Tailnet) endpoints() []endpoint {
 	return []endpoint{
-		{"POST /tailnet/{tailnet}/keys", OpKeys, "auth_keys", t.createKey},
-		{"GET /tailnet/{tailnet}/keys", OpKeys, "auth_keys:read", t.listKeys},
-		{"GET /tailnet/{tailnet}/keys/{id}", OpKeys, "auth_keys:read", t.getKey},
-		{"DELETE /tailnet/{tailnet}/keys/{id}", OpKeys, "auth_keys", t.deleteKey},
+		{"POST /tailnet/{tailnet}/keys", OpKeys, "", t.createAnyKey},
+		{"GET /tailnet/{tailnet}/keys", OpKeys, "", t.listAnyKeys},
+		{"GET /tailnet/{tailnet}/keys/{id}", OpKeys, "", t.getAnyKey},
+		{"PUT /tailnet/{tailnet}/keys/{id}", OpKeys, "", t.setCredential},
+		{"DELETE /tailnet/{tailnet}/keys/{id}", OpKeys, "", t.deleteAnyKey},
 		{"GET /tailnet/{tailnet}/devices", OpDevices, "devices:core:read", t.listDevices},
 		{"GET /device/{id}", OpDevices, "devices:core:read", t.getDevice},
 		{"DELETE /device/{id}", OpDevices, "devices:core", t.deleteDevice},
@@ -47,15 +48,23 @@ func (t *Tailnet) guarded(e endpoint) http.Handler {
 		if err != nil {
 			return nil, err
 		}
-		if !actor.may(e.scope) {
-			t.event(e.op, http.StatusForbidden, "%s %s: %v do not include %s", r.Method, r.URL.Path, actor.scopes, e.scope)
-			return nil, errScope
+		if err := t.permit(e.op, r, actor, e.scope); err != nil {
+			return nil, err
 		}
 		if name := r.PathValue("tailnet"); name != "" && name != "-" && name != t.opts.Name {
 			return nil, apiError{http.StatusNotFound, "tailnet not found"}
 		}
 		return e.answer(r, actor)
 	})
+}
+
+// permit refuses an actor whose scopes do not include need; "" is no need.
+func (t *Tailnet) permit(op string, r *http.Request, actor *accessToken, need string) error {
+	if need == "" || actor.may(need) {
+		return nil
+	}
+	t.event(op, http.StatusForbidden, "%s %s: %v do not include %s", r.Method, r.URL.Path, actor.scopes, need)
+	return errScope
 }
 
 // An apiError is a refusal, as the API says it: {"message": …}.
@@ -89,6 +98,7 @@ func answering(answer func(*http.Request) (any, error)) http.Handler {
 // An accessToken is what the API gives out to be called with.
 type accessToken struct {
 	secret  string // tskey-api-…
+	client  string // the credential that gave it
 	scopes  []string
 	tags    []string // that keys made with it may carry
 	expires time.Time

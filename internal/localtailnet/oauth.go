@@ -39,7 +39,7 @@ func (t *Tailnet) exchange(r *http.Request) (any, error) {
 		return nil, errUnauthorized
 	}
 	t.state.change(func() { t.state.logExchange(id, token) })
-	return t.issue(c.Scopes, c.Tags), nil
+	return t.issue(c, c.Scopes, c.Tags), nil
 }
 
 // logExchange notes a good token, and whether it had been used before: nobody
@@ -81,7 +81,7 @@ func (t *Tailnet) grant(r *http.Request) (any, error) {
 		return nil, err
 	}
 	t.event(OpOAuth, http.StatusOK, "%s: %v", c.ClientID, scopes)
-	return t.issue(scopes, tags), nil
+	return t.issue(c, scopes, tags), nil
 }
 
 func equal(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
@@ -100,11 +100,11 @@ func narrow(what, asked string, have []string, covers func(have, want string) bo
 	return wanted, nil
 }
 
-// issue makes an access token.
-func (t *Tailnet) issue(scopes, tags []string) tokenResponse {
+// issue makes an access token for the bearer of a credential.
+func (t *Tailnet) issue(c Credential, scopes, tags []string) tokenResponse {
 	a := &accessToken{
 		secret: "tskey-api-" + newID("k") + "-" + rand.Text(),
-		scopes: scopes, tags: tags,
+		client: c.ClientID, scopes: scopes, tags: tags,
 		expires: time.Now().Add(t.opts.TokenLifetime),
 	}
 	t.state.change(func() { t.state.tokens = append(t.state.tokens, a) })

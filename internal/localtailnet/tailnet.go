@@ -33,6 +33,7 @@ type Tailnet struct {
 	IDTokenRequestToken string // ACTIONS_ID_TOKEN_REQUEST_TOKEN of a GitHub job
 
 	opts     Options
+	id       string // what client IDs of federated identities begin with
 	state    *state
 	derp     derp
 	backend  string  // ControlURL without the added latency
@@ -56,6 +57,7 @@ type Tailnet struct {
 func Start(ctx context.Context, opts Options) (*Tailnet, error) {
 	t := &Tailnet{
 		opts:   opts.withDefaults(),
+		id:     newID("T"),
 		state:  newState(),
 		noise:  key.NewMachine(),
 		legacy: key.NewMachine(),

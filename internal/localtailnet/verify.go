@@ -13,7 +13,6 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/tailjoin/tailjoin/internal/jwk"
-	"github.com/tailjoin/tailjoin/internal/spec"
 )
 
 // Why a token is refused. Those that golang-jwt has a name for keep it:
@@ -37,8 +36,8 @@ var algorithms = []string{"RS256", "ES256", "ES384"}
 const leeway = 5 * time.Second
 
 // A Federation is what a trust credential demands of an ID token. Subject and
-// the values of Claims are patterns for spec.Matches; keys of Claims are paths
-// for spec.Claim.
+// the values of Claims are patterns, in which a * stands for any text; keys of
+// Claims are paths to a claim, such as environment or "open.id".user.
 //
 // An empty Subject refuses every token, unless Claims says what is wanted.
 type Federation struct {
@@ -50,23 +49,42 @@ type Federation struct {
 // issuer each time (OpenID Connect Discovery 1.0, section 4). A nil client is
 // http.DefaultClient.
 func (f Federation) Verify(ctx context.Context, client *http.Client, token string, now time.Time) error {
+	claims := jwt.MapClaims{}
+	key := func(t *jwt.Token) (any, error) { return f.key(ctx, client, t) }
+	parser := jwt.NewParser(jwt.WithoutClaimsValidation(), jwt.WithJSONNumber())
+	if _, err := parser.ParseWithClaims(token, claims, key); err != nil {
+		return fmt.Errorf("verifying ID token: %w", err)
+	}
+	return f.Admits(claims, now)
+}
+
+// Admits says why the claims of a token, whose signature is good, are not what
+// f demands, or nil. Numbers among them are to be json.Number.
+func (f Federation) Admits(claims map[string]any, now time.Time) error {
 	if f.Subject == "" && len(f.Claims) == 0 {
 		return ErrNoSubjectRule
 	}
-	parser := jwt.NewParser(
+	if err := f.issuedBy(jwt.MapClaims(claims)); err != nil {
+		return err
+	}
+	err := jwt.NewValidator(
 		jwt.WithAudience(f.Audience),
 		jwt.WithExpirationRequired(),
 		jwt.WithIssuedAt(),
 		jwt.WithLeeway(leeway),
 		jwt.WithTimeFunc(func() time.Time { return now }),
-		jwt.WithJSONNumber(),
-	)
-	claims := jwt.MapClaims{}
-	key := func(t *jwt.Token) (any, error) { return f.key(ctx, client, t) }
-	if _, err := parser.ParseWithClaims(token, claims, key); err != nil {
+	).Validate(jwt.MapClaims(claims))
+	if err != nil {
 		return fmt.Errorf("verifying ID token: %w", err)
 	}
 	return f.match(claims)
+}
+
+func (f Federation) issuedBy(claims jwt.Claims) error {
+	if iss, err := claims.GetIssuer(); err != nil || iss != f.Issuer || iss == "" {
+		return fmt.Errorf("%w: token has %q, want %q", ErrIssuer, iss, f.Issuer)
+	}
+	return nil
 }
 
 // key finds the key of a token that is not yet verified. What can be refused
@@ -80,8 +98,8 @@ func (f Federation) key(ctx context.Context, client *http.Client, t *jwt.Token) 
 		// RFC 7515, section 4.1.11: none of the extensions is known here.
 		return nil, errors.New("header has critical extensions")
 	}
-	if iss, err := t.Claims.GetIssuer(); err != nil || iss != f.Issuer || iss == "" {
-		return nil, fmt.Errorf("%w: token has %q, want %q", ErrIssuer, iss, f.Issuer)
+	if err := f.issuedBy(t.Claims); err != nil {
+		return nil, err
 	}
 	keys, err := discover(ctx, client, f.Issuer)
 	if err != nil {
@@ -146,14 +164,14 @@ func getJSON(ctx context.Context, client *http.Client, address string, v any) er
 }
 
 // match holds the claims of a verified token against the rules.
-func (f Federation) match(claims jwt.MapClaims) error {
+func (f Federation) match(claims map[string]any) error {
 	subject, _ := claims["sub"].(string)
-	if subject == "" || f.Subject != "" && !spec.Matches(f.Subject, subject) {
+	if subject == "" || f.Subject != "" && !wildcard(f.Subject).MatchString(subject) {
 		return fmt.Errorf("%w: token has %q, want %q", ErrSubject, subject, f.Subject)
 	}
 	for path, pattern := range f.Claims {
-		value, ok := spec.ClaimText(spec.Claim(claims, path))
-		if !ok || !spec.Matches(pattern, value) {
+		value, ok := claimText(claims, path)
+		if !ok || !wildcard(pattern).MatchString(value) {
 			return fmt.Errorf("%w: %s is %q, want %q", ErrClaim, path, value, pattern)
 		}
 	}
