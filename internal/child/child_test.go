@@ -190,3 +190,19 @@ func wantGone(t *testing.T, pid int) {
 		}
 	}
 }
+
+// nohup has a hangup ignored, and what it runs inherits that.
+func TestRun_underNohup_ignoresAHangup(t *testing.T) {
+	t.Parallel()
+	seen := filepath.Join(t.TempDir(), "seen")
+	cmd := runner(t, "sh", "-c", `echo ready >>$0; sleep 0.5; exit 4`, seen)
+	cmd.Path, cmd.Args = "/usr/bin/nohup", append([]string{"nohup"}, cmd.Args...)
+	if err := cmd.Start(); err != nil {
+		t.Skip("there is no nohup:", err)
+	}
+	await(t, seen, "ready\n")
+	cmd.Process.Signal(syscall.SIGHUP)
+	if got := status(cmd.Wait()); got != 4 {
+		t.Errorf("status %d, want 4", got)
+	}
+}

@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -85,6 +86,35 @@ func TestSecrets_areNowhereToBeSeen(t *testing.T) {
 			if job.status == 0 && !job.lost {
 				w.wantMasked(joined.words+left.words, before)
 			}
+		})
+	}
+}
+
+// What a command gets of a run is not what the run was given to join by.
+func TestSecrets_areNotGivenToTheCommandOfARun(t *testing.T) {
+	for name, job := range jobs {
+		if job.status != 0 || job.args != nil || job.lost {
+			continue
+		}
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, localtailnet.Options{Latency: 20 * time.Millisecond})
+			w.mustPeer(localtailnet.PeerOptions{})
+			w.vars["RUNNER_DEBUG"] = "1"
+			job.change(w)
+			witness := w.watchMachine()
+			got := w.tailjoinRun(userspace, "sh", "-c", "env | grep -v ^ACTIONS_ID_TOKEN; sleep 0.2")
+			witness.end()
+			if got.status != 0 || !strings.Contains(got.out, "TAILJOIN_IPV4=100.") {
+				t.Errorf("run ended with %d:\n%s%s", got.status, got.out, got.words)
+			}
+			// What the runner gives every step, the command may have.
+			asked := fmt.Sprint(handedOut{whole: w.IDTokenRequestToken}) + " is in the environment of "
+			for _, leak := range witness.leaks() {
+				if !strings.HasPrefix(leak, asked) {
+					t.Error(leak)
+				}
+			}
+			w.wantNotPrinted(masks.ReplaceAllString(got.words, "") + got.out)
 		})
 	}
 }
