@@ -2,6 +2,7 @@ package spec
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -58,6 +59,31 @@ func cutName(path string) (name, rest string) {
 	}
 	name, rest, _ = strings.Cut(path, ".")
 	return name, rest
+}
+
+var (
+	errNoName = errors.New("a name in it is empty")
+	errQuotes = errors.New("quotes go round a whole name: \"open.id\".name")
+)
+
+// CheckPath reports what is wrong with a path for Claim.
+func CheckPath(path string) error {
+	for more := true; more; {
+		var name string
+		if quoted, ok := strings.CutPrefix(path, `"`); ok {
+			name, path, ok = strings.Cut(quoted, `"`)
+			if !ok || path != "" && path[0] != '.' {
+				return errQuotes
+			}
+			path, more = strings.CutPrefix(path, ".")
+		} else if name, path, more = strings.Cut(path, "."); strings.Contains(name, `"`) {
+			return errQuotes
+		}
+		if name == "" {
+			return errNoName
+		}
+	}
+	return nil
 }
 
 // ClaimText gives a claim of one value as text. What Tailscale does with lists

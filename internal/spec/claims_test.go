@@ -61,3 +61,16 @@ func TestClaim_reachesIntoObjects(t *testing.T) {
 		}
 	}
 }
+
+func TestCheckPath(t *testing.T) {
+	for _, good := range []string{"sub", "user.name", `"open.id".user."id.no"`, `"a=b"`, "a b", "oidc/x", "*"} {
+		if err := spec.CheckPath(good); err != nil {
+			t.Errorf("%s: %v", good, err)
+		}
+	}
+	for _, bad := range []string{"", ".", "a.", ".a", "a..b", `"`, `""`, `"a`, `"a"b`, `a"b"`, `a."b`, `"a".`, `"a"."`} {
+		if spec.CheckPath(bad) == nil {
+			t.Errorf("%s is taken", bad)
+		}
+	}
+}

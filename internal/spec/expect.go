@@ -39,16 +39,23 @@ func Expectations(lines []string) ([]Expectation, error) {
 }
 
 func parseExpectation(line string) (Expectation, bool) {
-	from := 0 // a = in quotes belongs to the name
+	name, pattern, ok := CutRule(line)
+	return Expectation{cmp.Or(fields[name], name), pattern}, ok
+}
+
+// CutRule reads a rule for a claim, NAME=PATTERN. A = in quotes belongs to the
+// name.
+func CutRule(line string) (name, pattern string, ok bool) {
+	from := 0
 	if quoted, ok := strings.CutPrefix(line, `"`); ok {
 		from = strings.Index(quoted, `"`) + 1
 	}
 	i := strings.Index(line[from:], "=")
 	if i < 0 {
-		return Expectation{}, false
+		return "", "", false
 	}
-	name, pattern := strings.TrimSpace(line[:from+i]), strings.TrimSpace(line[from+i+1:])
-	return Expectation{cmp.Or(fields[name], name), pattern}, name != ""
+	name, pattern = strings.TrimSpace(line[:from+i]), strings.TrimSpace(line[from+i+1:])
+	return name, pattern, name != ""
 }
 
 // A Finding is an expectation beside what a token says.
@@ -69,15 +76,15 @@ func Compare(wanted []Expectation, claims map[string]any) []Finding {
 	return findings
 }
 
-// Differs reports that a finding is not as expected.
-func Differs(findings []Finding) bool {
+// Differ reports that one of the findings is not as expected.
+func Differ(findings []Finding) bool {
 	return slices.ContainsFunc(findings, func(f Finding) bool { return !f.OK })
 }
 
 func (e Expectation) compare(claims map[string]any) Finding {
 	rule, special := rules[e.Name]
 	if !special {
-		rule = named{claim: e.Name, holds: holdsText(Matches), note: dotted}
+		rule = named{claim: e.Name, holds: matchesText, note: dotted}
 	}
 	value := Claim(claims, rule.claim)
 	f := Finding{Expectation: e, Found: show(value), There: value != nil}
@@ -95,26 +102,30 @@ type named struct {
 }
 
 var rules = map[string]named{
-	"issuer":   {"iss", holdsText(equal), slash},
-	"subject":  {"sub", holdsText(Matches), form},
+	"issuer":   {"iss", func(want string, value any) bool { return value == want }, slash},
+	"subject":  {"sub", matchesString, form},
 	"audience": {"aud", isAmong, nil},
 }
 
-func equal(a, b string) bool { return a == b }
-
-func holdsText(holds func(pattern, s string) bool) func(string, any) bool {
-	return func(pattern string, value any) bool {
-		text, ok := ClaimText(value)
-		return ok && holds(pattern, text)
-	}
+func matchesText(pattern string, value any) bool {
+	text, ok := ClaimText(value)
+	return ok && Matches(pattern, text)
 }
 
-// isAmong: a token's audience is a text or a list of them (RFC 7519, section 4.1.3).
+// matchesString: a subject is a string (RFC 7519, section 4.1.2).
+func matchesString(pattern string, value any) bool {
+	subject, ok := value.(string)
+	return ok && subject != "" && Matches(pattern, subject)
+}
+
+// isAmong: a token's audience is a string or a list of them (RFC 7519, section 4.1.3).
 func isAmong(want string, value any) bool {
-	if list, ok := value.([]any); ok {
-		return slices.Contains(list, any(want))
+	list, ok := value.([]any)
+	if !ok {
+		return value == want
 	}
-	return value == want
+	odd := func(v any) bool { _, ok := v.(string); return !ok }
+	return slices.Contains(list, any(want)) && !slices.ContainsFunc(list, odd)
 }
 
 // show is a claim for people.

@@ -44,6 +44,7 @@ func TestCompare_asATrustCredentialDoes(t *testing.T) {
 		"subject":                  {"subject=repo:acme/web:*", spec.Finding{Found: "repo:acme/web:ref:refs/heads/main", There: true, OK: true}},
 		"subject, not anchored":    {"subject=acme/web", spec.Finding{Found: "repo:acme/web:ref:refs/heads/main", There: true}},
 		"audience among others":    {"audience=two", spec.Finding{Found: `["one","two"]`, There: true, OK: true}},
+		"audience, in a pair":      {"audience=one", spec.Finding{Found: `["one","two"]`, There: true, OK: true}},
 		"audience with a pattern":  {"audience=t*", spec.Finding{Found: `["one","two"]`, There: true}},
 		"a claim":                  {"environment=prod*", spec.Finding{Found: "production", There: true, OK: true}},
 		"a number":                 {"run_number=12", spec.Finding{Found: "12", There: true, OK: true}},
@@ -101,9 +102,9 @@ func TestCompare_saysWhereADifferenceProbablyComesFrom(t *testing.T) {
 	}
 }
 
-func TestDiffers(t *testing.T) {
+func TestDiffer(t *testing.T) {
 	for want, findings := range map[bool][]spec.Finding{false: {{OK: true}}, true: {{OK: true}, {}}} {
-		if got := spec.Differs(findings); got != want {
+		if got := spec.Differ(findings); got != want {
 			t.Errorf("%v: %t", findings, got)
 		}
 	}
@@ -116,4 +117,17 @@ func compareOne(t *testing.T, line string, claims map[string]any) spec.Finding {
 		t.Fatal(err)
 	}
 	return spec.Compare(wanted, claims)[0]
+}
+
+func TestCompare_takesNoNumberForAName(t *testing.T) {
+	for line, claims := range map[string]map[string]any{
+		"issuer=5":   {"iss": float64(5)},
+		"subject=5":  {"sub": float64(5)},
+		"subject=*":  {"sub": ""},
+		"audience=5": {"aud": []any{"5", float64(5)}},
+	} {
+		if got := compareOne(t, line, claims); got.OK {
+			t.Errorf("%s holds for %v", line, claims)
+		}
+	}
 }
