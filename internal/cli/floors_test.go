@@ -16,10 +16,10 @@ const module = "github.com/tailjoin/tailjoin/"
 // of lower floors only, none of its own.
 var floors = [][]string{
 	{"diag", "secret", "retry", "jwk"},
-	{"ci", "child", "idtoken", "oidc", "tsapi", "tailscaled", "sts/keyring"},
+	{"ci", "child", "github", "idtoken", "namespace", "oidc", "tsapi", "tailscaled", "sts/keyring"},
 	{"spec", "sts/policy"},
 	{"access"},
-	{"join", "sts/config", "sts/server"},
+	{"join", "authkey", "doctor", "specs", "trust", "sts/config", "sts/server"},
 	{"cli", "sts"},
 }
 
