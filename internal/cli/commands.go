@@ -24,6 +24,7 @@ func commands() []command {
 		{name: "leave", summary: "take it off again: nothing is left", run: (*front).leave},
 		{name: "run", summary: "join, run a command, leave: run -- COMMAND", run: (*front).runCommand},
 		{name: "ci", summary: "say what this job is and what it lacks", run: (*front).describe},
+		{name: "token", verbs: tokenVerbs()},
 		{name: "version", summary: "print the version", run: (*front).version},
 	}
 }

@@ -3,11 +3,9 @@ package cli
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"maps"
 	"net/http"
 	"slices"
@@ -136,15 +134,7 @@ func newMissing(err error) *missing {
 // forms are the ways to print a description.
 var forms = map[string]func(*front, description) error{"text": (*front).asText, "json": (*front).asJSON}
 
-// asJSON writes no ## into a job's log, where it could begin a command.
-func (f *front) asJSON(d description) error {
-	text, err := json.MarshalIndent(d, "", "  ")
-	if err != nil {
-		return err
-	}
-	_, err = io.WriteString(f.streams[0], strings.ReplaceAll(string(text), "##", `#\u0023`)+"\n")
-	return err
-}
+func (f *front) asJSON(d description) error { return f.writeJSON(d) }
 
 // audiences say who decides a token's aud.
 var audiences = map[string]string{
@@ -181,25 +171,4 @@ func (f *front) asText(d description) error {
 		fmt.Fprintln(f.streams[0], f.job.Harmless("  "+strings.TrimSuffix(line, "\n")))
 	}
 	return nil
-}
-
-func claimText(value any) string {
-	if text, ok := value.(string); ok {
-		return text
-	}
-	text, _ := json.Marshal(value) // it came out of JSON
-	return string(text)
-}
-
-// writeRows writes those that have a value.
-func (f *front) writeRows(rows []variable) {
-	width := 0
-	for _, r := range rows {
-		width = max(width, len(r.name))
-	}
-	for _, r := range rows {
-		if r.value != "" {
-			fmt.Fprintln(f.streams[0], f.job.Harmless(fmt.Sprintf("%-*s  %s", width, r.name, r.value)))
-		}
-	}
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/tailjoin/tailjoin/internal/diag/diagtest"
+	"github.com/tailjoin/tailjoin/internal/spec"
 )
 
 // docs/errors.md shows the problems of this package as they are rendered here.
@@ -18,7 +19,18 @@ func TestErrorsPage_showsWhatIsRendered(t *testing.T) {
 		joinWith(t, "TAILJOIN_OAUTH_CLIENT_ID=T123-CNTRL"),
 		notRun("make deploy", &exec.Error{Name: "make deploy", Err: exec.ErrNotFound}),
 		notRun("./deploy.sh", &exec.Error{Name: "./deploy.sh", Err: syscall.EACCES}),
+		compareWith(t, "subject=repo:acme/web:*", "environment=production"),
 	)
+}
+
+// compareWith is what a job of a new repository is told that expects this.
+func compareWith(t *testing.T, lines ...string) error {
+	t.Helper()
+	wanted, err := spec.Expectations(lines)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return differs(spec.Compare(wanted, map[string]any{"sub": "repo:acme@1001/web@2002:ref:refs/heads/main"}))
 }
 
 // joinWith runs the command with these inputs, which it refuses.

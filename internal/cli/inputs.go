@@ -48,17 +48,29 @@ type inputs struct {
 	proxyEnv bool
 }
 
-// access are the inputs by which a process speaks to Tailscale's API.
-func (in *inputs) access(fs *flag.FlagSet) {
+// idToken are the inputs by which a job gets an ID token.
+func (in *inputs) idToken(fs *flag.FlagSet) {
 	fs.StringVar(&in.oauthClientID, "oauth-client-id", "", "client ID of the trust credential (federated identity), or of the OAuth client")
 	fs.StringVar(&in.audience, "audience", "", "audience of the ID token; empty is api.tailscale.com/CLIENT-ID")
-	fs.Var(hidden{&in.oauthSecret}, "oauth-secret", "secret of an OAuth client, instead of an ID token")
 	fs.StringVar(&in.idTokenSource, "id-token-source", "", "where the ID token comes from: gitlab, aws …, env:NAME, file:PATH, url:URL or command:WORDS; empty detects it")
 	fs.Var(hidden{&in.idTokenHeaders}, "id-token-headers", "headers for a source that is a URL, one a line: Authorization: Bearer ${MY_TOKEN}")
 	fs.StringVar(&in.idTokenBody, "id-token-body", "", "body for a source that is a URL, which is then asked with POST")
 	fs.StringVar(&in.idTokenKey, "id-token-key", "", "JSON key of the token in an answer, such as data.token; empty tries the usual ones")
+}
+
+// api are the inputs that say where Tailscale's API is, and who asks it if not
+// the bearer of an ID token.
+func (in *inputs) api(fs *flag.FlagSet) {
+	fs.Var(hidden{&in.oauthSecret}, "oauth-secret", "secret of an OAuth client, instead of an ID token")
 	fs.StringVar(&in.apiURL, "api-url", "", "Tailscale's API, if not at the login server or https://api.tailscale.com")
 	fs.StringVar(&in.loginServer, "login-server", "", "control server, if not Tailscale's")
+}
+
+// access are the inputs by which a process speaks to Tailscale's API, and
+// those of a session.
+func (in *inputs) access(fs *flag.FlagSet) {
+	in.idToken(fs)
+	in.api(fs)
 	fs.StringVar(&in.args, "args", "", "further flags of tailscale up")
 	fs.StringVar(&in.session, "session", "", "directory that remembers what to undo; empty is one for this user")
 	fs.StringVar(&in.envFile, "env-file", "", "file that later commands source: outputs, proxies and PATH are added to it; empty is CircleCI's own, or none")
@@ -128,17 +140,24 @@ func parse(fs *flag.FlagSet, job ci.Job, args []string) error {
 
 func parseArgs(fs *flag.FlagSet, args []string) error {
 	fs.SetOutput(io.Discard)
-	err := fs.Parse(args)
-	switch {
-	case errors.Is(err, flag.ErrHelp):
+	if err := badFlag(fs, fs.Parse(args)); err != nil {
 		return err
-	case err != nil:
-		return diag.Input(err.Error(), "see: tailjoin "+fs.Name()+" --help")
-	case fs.NArg() > 0:
-		return diag.Input(fmt.Sprintf("%q is one word too many", fs.Arg(0)), "see: tailjoin "+fs.Name()+" --help")
+	}
+	if fs.NArg() > 0 {
+		return diag.Input(fmt.Sprintf("%q is one word too many", fs.Arg(0)), seeHelp(fs))
 	}
 	return nil
 }
+
+// badFlag is a problem with what the user typed, from what flag says of it.
+func badFlag(fs *flag.FlagSet, err error) error {
+	if err == nil || errors.Is(err, flag.ErrHelp) {
+		return err
+	}
+	return diag.Input(err.Error(), seeHelp(fs))
+}
+
+func seeHelp(fs *flag.FlagSet) string { return "see: tailjoin " + fs.Name() + " --help" }
 
 func badValue(f *flag.Flag, value string, err error) error {
 	if _, ok := f.Value.(hidden); ok {

@@ -104,18 +104,25 @@ func (f *front) deps(in *inputs, identity join.Identity) (join.Deps, error) {
 	if !identity.Secret.IsZero() || !identity.AuthKey.IsZero() {
 		return d, nil
 	}
+	var err error
+	d.IDToken, err = f.idTokens(in, identity.Audience)
+	return d, err
+}
+
+// idTokens is how this job gets ID tokens. That there can be none for an
+// audience is found out here, without asking the network.
+func (f *front) idTokens(in *inputs, audience string) (func(context.Context, string) (idtoken.Token, error), error) {
 	env := idtoken.Env(f.env)
 	source, err := f.idTokenSource(in)
 	if err == nil {
-		err = source.Ready(env, identity.Audience)
+		err = source.Ready(env, audience)
 	}
-	d.IDToken = func(ctx context.Context, audience string) (idtoken.Token, error) {
+	return func(ctx context.Context, audience string) (idtoken.Token, error) {
 		if err != nil {
 			return idtoken.Token{}, err
 		}
 		return source.Get(ctx, env, &http.Client{}, audience)
-	}
-	return d, err
+	}, err
 }
 
 // idTokenSource is the source that the inputs name, or the environment. What

@@ -185,19 +185,28 @@ func (in *inputs) bySecret(identity join.Identity) (join.Identity, error) {
 }
 
 func (in *inputs) checkOneWay(tagged bool) error {
+	if err := in.checkWays("give oauth-client-id and tags, to use the job's own identity; or authkey, or oauth-secret"); err != nil {
+		return err
+	}
+	if way := in.ways()[0]; way != "authkey" && !tagged {
+		return diag.Input("tags are missing", "a node that joins by "+way+" must have tags:\n  tags: \"tag:ci\"")
+	}
+	return nil
+}
+
+// checkWays refuses no way and more than one. give is what to do if there is
+// none.
+func (in *inputs) checkWays(give string) error {
 	given := in.ways()
 	switch {
 	case len(given) == 0:
-		return diag.Input("nothing says who this job is",
-			"give oauth-client-id and tags, to use the job's own identity; or authkey, or oauth-secret.\n"+
-				"A secret is empty in a pull request from a fork, or when its name is misspelled")
+		return diag.Input("nothing says who this job is", give+".\n"+
+			"A secret is empty in a pull request from a fork, or when its name is misspelled")
 	case len(given) > 1:
 		return diag.Input("there are two ways to prove who this job is: "+strings.Join(given, " and "),
 			"give one of them; for the job's own identity that is oauth-client-id without oauth-secret")
 	case given[0] == "oauth-client-id" && in.oauthClientID == "":
 		return diag.Input("oauth-client-id is missing", "an audience is for a trust credential: give its client ID, too")
-	case given[0] != "authkey" && !tagged:
-		return diag.Input("tags are missing", "a node that joins by "+given[0]+" must have tags:\n  tags: \"tag:ci\"")
 	}
 	return nil
 }

@@ -115,3 +115,18 @@ func (c count) String() string {
 	}
 	return strconv.Itoa(*c.int)
 }
+
+// A lines takes one line or several, each time it is given.
+type lines struct{ value *[]string }
+
+func (l lines) Set(value string) error {
+	*l.value = append(*l.value, strings.Split(value, "\n")...)
+	return nil
+}
+
+func (l lines) String() string {
+	if l.value == nil {
+		return ""
+	}
+	return strings.Join(*l.value, "\n")
+}

@@ -16,7 +16,8 @@ import (
 const leeway = time.Minute
 
 // accept reads what a source gave. The audience and the age of a token that was
-// made without asking us are compared here: Tailscale would only say no.
+// made without asking us are compared here: Tailscale would only say no. For an
+// empty audience any is right.
 func (s Source) accept(raw, audience string) (Token, error) {
 	token, err := parse(raw)
 	if err != nil {
@@ -25,7 +26,7 @@ func (s Source) accept(raw, audience string) (Token, error) {
 	if s.Audience == Requested {
 		return token, nil
 	}
-	if !token.Claims.IsFor(audience) {
+	if audience != "" && !token.Claims.IsFor(audience) {
 		return Token{}, s.otherAudience(token.Claims, audience)
 	}
 	if at := token.Claims.Expires; !at.IsZero() && time.Since(at) > leeway {

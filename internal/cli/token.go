@@ -1,0 +1,127 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/tailjoin/tailjoin/internal/ci"
+	"github.com/tailjoin/tailjoin/internal/diag"
+	"github.com/tailjoin/tailjoin/internal/idtoken"
+	"github.com/tailjoin/tailjoin/internal/retry"
+	"github.com/tailjoin/tailjoin/internal/secret"
+)
+
+// tokenVerbs are those of `tailjoin token`.
+func tokenVerbs() []command {
+	return []command{
+		{name: "get", summary: "print this job's ID token, or write it to a file", run: (*front).tokenGet},
+		{name: "inspect", summary: "show what an ID token says; verify it, compare it", run: (*front).tokenInspect},
+		{name: "exchange", summary: "get an access token for Tailscale's API", run: (*front).tokenExchange},
+	}
+}
+
+// tokenGet is the command `token get`.
+func (f *front) tokenGet(ctx context.Context, args []string) error {
+	var in inputs
+	var to destination
+	fs := flag.NewFlagSet("token get", flag.ContinueOnError)
+	in.idToken(fs)
+	to.flags(fs)
+	if err := parse(fs, f.job, args); err != nil {
+		return f.help(fs, err)
+	}
+	if err := to.check(f.job); err != nil {
+		return err
+	}
+	source, err := f.idTokenSource(&in)
+	if err != nil {
+		return err
+	}
+	audience := in.ownAudience()
+	if audience == "" && source.Audience == idtoken.Requested {
+		return diag.Input("an ID token is for somebody: it has an audience", "give audience, or oauth-client-id for one that is for Tailscale")
+	}
+	token, err := f.ownToken(ctx, source, audience)
+	if err != nil {
+		return err
+	}
+	return f.deliver(token.Text, "id-token", to)
+}
+
+// ownToken is an ID token of this job. An empty audience is any, of a source
+// that is not asked for one.
+func (f *front) ownToken(ctx context.Context, source idtoken.Source, audience string) (idtoken.Token, error) {
+	token, err := retry.Do(ctx, f.again, func(ctx context.Context) (idtoken.Token, error) {
+		return source.Get(ctx, idtoken.Env(f.env), &http.Client{}, audience)
+	})
+	f.mask(token.Text)
+	return token, err
+}
+
+func (f *front) again(err error, wait time.Duration) {
+	f.log("").Info("trying again", "in", wait.Round(time.Millisecond), "because", err)
+}
+
+// A destination is where a command leaves the secret that it got. The zero
+// value is the standard output.
+type destination struct {
+	file   string
+	output bool
+}
+
+func (d *destination) flags(fs *flag.FlagSet) {
+	fs.StringVar(&d.file, "file", "", "file for the token, which its owner alone can read; empty is the standard output")
+	fs.Var(boolean{&d.output}, "step-output", "make it an output of the step instead, which the platform hides in every log")
+}
+
+// check refuses, before any work, what cannot be done.
+func (d destination) check(job ci.Job) error {
+	switch {
+	case d.file != "" && d.output:
+		return diag.Input("file and step-output are two places for one token", "give one of them")
+	case d.output && !job.Hides:
+		return noOutput()
+	}
+	return nil
+}
+
+func noOutput() error {
+	return diag.Input("this platform has no outputs that its logs do not show", "give file instead of step-output")
+}
+
+// deliver leaves a secret where the user wants it, and nowhere else.
+func (f *front) deliver(s secret.Text, name string, to destination) error {
+	switch {
+	case to.file != "":
+		if err := s.WriteFile(to.file); err != nil {
+			return diag.Input("the token cannot be written to the file", "name a file in a directory that this user may write to",
+				diag.Fact{Name: "because", Value: err.Error()})
+		}
+		return nil
+	case to.output:
+		return f.deliverOutput(s, name)
+	}
+	f.warnOfLog()
+	_, err := fmt.Fprintln(f.Out, s.Reveal()) // past the streams that hide it
+	return err
+}
+
+func (f *front) deliverOutput(s secret.Text, name string) error {
+	err := f.job.Secret(name, s)
+	if errors.Is(err, ci.ErrNoSecrets) {
+		return noOutput()
+	}
+	return err
+}
+
+// warnOfLog says who else will see what is printed.
+func (f *front) warnOfLog() {
+	if f.job.Hides || f.job.Platform == "local" && f.env("CI") == "" {
+		return
+	}
+	f.log("").Warn("this CI does not hide the token in its log: see that nothing prints it, or have it written to a file (--file)")
+}
