@@ -28,6 +28,7 @@ func (t *Tailnet) endpoints() []endpoint {
 		{"GET /device/{id}", OpDevices, "devices:core:read", t.getDevice},
 		{"DELETE /device/{id}", OpDevices, "devices:core", t.deleteDevice},
 		{"POST /device/{id}/authorized", OpDevices, "devices:core", t.authorizeDevice},
+		{"GET /tailnet/{tailnet}/vip-services", OpServices, "", t.listServices},
 	}
 }
 
@@ -99,6 +100,7 @@ func answering(answer func(*http.Request) (any, error)) http.Handler {
 type accessToken struct {
 	secret  string // tskey-api-…
 	client  string // the credential that gave it
+	person  bool   // somebody made it for themselves, instead
 	scopes  []string
 	tags    []string // that keys made with it may carry
 	expires time.Time

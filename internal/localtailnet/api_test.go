@@ -266,7 +266,7 @@ func TestOAuthClient_asksForLess(t *testing.T) {
 	}{
 		"nothing less":  {"s3cret", "", 200, "auth_keys devices:core"},
 		"one scope":     {"s3cret", "devices:core:read", 200, "devices:core:read"},
-		"a foreign one": {"s3cret", "policy_file", 400, nil},
+		"a foreign one": {"s3cret", "policy_file", 403, nil},
 		"wrong secret":  {"guess", "", 401, nil},
 	}
 	for name, test := range tests {
@@ -296,6 +296,8 @@ func TestScopes(t *testing.T) {
 		"devices with auth_keys":   {[]string{"auth_keys"}, listDevices, 403},
 		"deletion with core:read":  {[]string{"devices:core:read"}, deleteDevice, 403},
 		"deletion with core":       {[]string{"devices:core"}, deleteDevice, 404},
+		"services with services":   {[]string{"services"}, listServices, 0},
+		"services with auth_keys":  {[]string{"auth_keys"}, listServices, 404},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -318,6 +320,11 @@ func createKey(ctx context.Context, c *tailscale.Client) error {
 
 func listDevices(ctx context.Context, c *tailscale.Client) error {
 	_, err := c.Devices().List(ctx)
+	return err
+}
+
+func listServices(ctx context.Context, c *tailscale.Client) error {
+	_, err := c.VIPServices().List(ctx)
 	return err
 }
 

@@ -26,6 +26,7 @@ func (t *Tailnet) control() http.Handler {
 	mux.Handle("GET /key", t.faulty(OpControlKey, http.HandlerFunc(t.serveKey)))
 	mux.Handle("/ts2021", t.faulty(OpConnect, http.HandlerFunc(t.serveNoise)))
 	mux.HandleFunc("/generate_204", derpserver.ServeNoContent)
+	mux.HandleFunc("GET /derpmap/default", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, t.derp.Map) })
 	t.mountAPI(mux)
 	t.mountTestAPI(mux)
 	return mux

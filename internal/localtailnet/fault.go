@@ -23,13 +23,14 @@ const (
 	OpOAuth      = "oauth-token"    // API: client secret for access token
 	OpKeys       = "keys"           // API: auth keys
 	OpDevices    = "devices"        // API: nodes
+	OpServices   = "services"       // API: Tailscale Services
 	OpIDToken    = "id-token"       // the CI runtime's answer to a job
 	OpPackages   = "packages"       // the package server
 )
 
 var ops = []string{
 	OpControlKey, OpConnect, OpRegister, OpMap, OpNodeToken,
-	OpExchange, OpOAuth, OpKeys, OpDevices, OpIDToken, OpPackages,
+	OpExchange, OpOAuth, OpKeys, OpDevices, OpServices, OpIDToken, OpPackages,
 }
 
 // A Fault is something that goes wrong with the requests of one operation. The

@@ -50,7 +50,7 @@ func (t *Tailnet) createKey(r *http.Request, actor *accessToken) (any, error) {
 	if err := json.NewDecoder(r.Body).Decode(&req); err != nil {
 		return nil, apiError{http.StatusBadRequest, "decoding the request: " + err.Error()}
 	}
-	if err := req.check(actor.tags); err != nil {
+	if err := req.check(t.allowedTags(actor)); err != nil {
 		t.event(OpKeys, http.StatusBadRequest, "%v", err)
 		return nil, apiError{http.StatusBadRequest, err.Error()}
 	}
@@ -70,7 +70,7 @@ var descriptionForm = regexp.MustCompile(`^[A-Za-z0-9 -]{0,50}$`)
 
 // check says why a credential that holds these tags may not make the key. The
 // texts about tags are Tailscale's.
-func (k apiKey) check(tags []string) error {
+func (k apiKey) check(tags []string, person bool) error {
 	wanted := k.Capabilities.Devices.Create.Tags
 	maximum := int64(defaultKeyLifetime.Seconds())
 	switch {
@@ -80,19 +80,31 @@ func (k apiKey) check(tags []string) error {
 		return apiError{Message: "description must have at most 50 characters: letters, digits, hyphens, spaces"}
 	case k.ExpirySeconds < 0 || k.ExpirySeconds > maximum:
 		return apiError{Message: "expirySeconds must be at most 90 days"}
-	case len(wanted) == 0:
+	case len(wanted) == 0 && !person:
 		return apiError{Message: "tailnet-owned auth key must have tags set"}
 	}
 	return refuseTags(wanted, tags)
 }
 
-// listKeys lists those that still let somebody in. A token of a credential
-// sees all of the tailnet's, with ?all=true or without.
-func (t *Tailnet) listKeys(*http.Request, *accessToken) (any, error) {
+// allowedTags are those that keys made by actor may give. A person owns every
+// tag that the tailnet has, and may make keys without any.
+func (t *Tailnet) allowedTags(actor *accessToken) (tags []string, person bool) {
+	if !actor.person {
+		return actor.tags, false
+	}
+	t.state.read(func() { tags = t.state.knownTags() })
+	return tags, true
+}
+
+// listKeys lists those that still let somebody in. Without ?all=true a token of
+// a credential sees other credentials only, as Tailscale's OpenAPI document
+// has it.
+func (t *Tailnet) listKeys(r *http.Request, actor *accessToken) (any, error) {
 	now := time.Now()
 	active := []apiKey{}
+	seen := actor.person || r.FormValue("all") == "true"
 	for _, k := range t.Keys() {
-		if k.Usable(now) {
+		if seen && k.Usable(now) {
 			active = append(active, k.api(now))
 		}
 	}

@@ -18,6 +18,7 @@ type tokenResponse struct {
 	TokenType   string `json:"token_type"`
 	ExpiresIn   int    `json:"expires_in"` // seconds
 	Scope       string `json:"scope"`      // separated by spaces
+	Tags        string `json:"tags,omitempty"`
 }
 
 // errUnauthorized is the answer to every ID token that is refused. The reason
@@ -39,7 +40,7 @@ func (t *Tailnet) exchange(r *http.Request) (any, error) {
 		return nil, errUnauthorized
 	}
 	t.state.change(func() { t.state.logExchange(id, token) })
-	return t.issue(c, c.Scopes, c.Tags), nil
+	return t.issue(c), nil
 }
 
 // logExchange notes a good token, and whether it had been used before: nobody
@@ -72,44 +73,58 @@ func (t *Tailnet) grant(r *http.Request) (any, error) {
 		t.event(OpOAuth, http.StatusUnauthorized, "no OAuth client has this secret")
 		return nil, errToken
 	}
-	scopes, err := narrow("scopes", r.PostFormValue("scope"), c.Scopes, includes)
+	granted, err := c.narrow(r.PostFormValue("scope"), r.PostFormValue("tags"))
 	if err != nil {
+		t.event(OpOAuth, http.StatusForbidden, "%s: %v", c.ClientID, err)
 		return nil, err
 	}
-	tags, err := narrow("tags", r.PostFormValue("tags"), c.Tags, func(have, want string) bool { return have == want })
-	if err != nil {
-		return nil, err
-	}
-	t.event(OpOAuth, http.StatusOK, "%s: %v", c.ClientID, scopes)
-	return t.issue(c, scopes, tags), nil
+	t.event(OpOAuth, http.StatusOK, "%s: %v", c.ClientID, granted.Scopes)
+	answer := t.issue(granted)
+	answer.Tags = strings.Join(granted.Tags, " ")
+	return answer, nil
 }
 
 func equal(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
 
-// narrow returns the part of have that is asked for: all if nothing is.
-func narrow(what, asked string, have []string, covers func(have, want string) bool) ([]string, error) {
-	wanted := strings.Fields(asked)
-	if len(wanted) == 0 {
-		return have, nil
-	}
-	for _, w := range wanted {
-		if !slices.ContainsFunc(have, func(h string) bool { return covers(h, w) }) {
-			return nil, apiError{http.StatusBadRequest, fmt.Sprintf("requested %s [%s] are invalid or not permitted", what, w)}
+// narrow returns c with those of its scopes and tags that are asked for, both
+// separated by spaces; all if none are. The refusal of a scope is Tailscale's
+// (adinhodovic/tailscale-exporter#34).
+func (c Credential) narrow(scopes, tags string) (Credential, error) {
+	if wanted := strings.Fields(scopes); len(wanted) > 0 {
+		whole := accessToken{scopes: c.Scopes}
+		if slices.ContainsFunc(wanted, func(scope string) bool { return !whole.may(scope) }) {
+			return c, apiError{http.StatusForbidden, fmt.Sprintf("OAuth client cannot grant scopes %q", scopes)}
 		}
+		c.Scopes = wanted
 	}
-	return wanted, nil
+	if wanted := strings.Fields(tags); len(wanted) > 0 {
+		if err := refuseTags(wanted, c.Tags); err != nil {
+			return c, apiError{http.StatusBadRequest, err.Error()}
+		}
+		c.Tags = wanted
+	}
+	return c, nil
 }
 
 // issue makes an access token for the bearer of a credential.
-func (t *Tailnet) issue(c Credential, scopes, tags []string) tokenResponse {
-	a := &accessToken{
-		secret: "tskey-api-" + newID("k") + "-" + rand.Text(),
-		client: c.ClientID, scopes: scopes, tags: tags,
-		expires: time.Now().Add(t.opts.TokenLifetime),
-	}
-	t.state.change(func() { t.state.tokens = append(t.state.tokens, a) })
+func (t *Tailnet) issue(c Credential) tokenResponse {
+	secret := t.addToken(accessToken{
+		client: c.ClientID, scopes: c.Scopes, tags: c.Tags, expires: time.Now().Add(t.opts.TokenLifetime),
+	})
 	return tokenResponse{
-		AccessToken: a.secret, TokenType: "Bearer",
-		ExpiresIn: int(t.opts.TokenLifetime.Seconds()), Scope: strings.Join(scopes, " "),
+		AccessToken: secret, TokenType: "Bearer",
+		ExpiresIn: int(t.opts.TokenLifetime.Seconds()), Scope: strings.Join(c.Scopes, " "),
 	}
+}
+
+// MintAPIKey makes an API access token as a person does in the admin console:
+// it may do all that the person may.
+func (t *Tailnet) MintAPIKey(lifetime time.Duration) string {
+	return t.addToken(accessToken{scopes: []string{"all"}, person: true, expires: time.Now().Add(lifetime)})
+}
+
+func (t *Tailnet) addToken(a accessToken) (secret string) {
+	a.secret = "tskey-api-" + newID("k") + "-" + rand.Text()
+	t.state.change(func() { t.state.tokens = append(t.state.tokens, &a) })
+	return a.secret
 }

@@ -87,11 +87,15 @@ func (s *state) permitTags(k *authKey, requested []string) error {
 	if len(k.Tags) > 0 {
 		return refuseTags(requested, k.Tags)
 	}
-	var owned []string
+	return refuseTags(requested, s.knownTags())
+}
+
+// knownTags are those that some credential may give.
+func (s *state) knownTags() (tags []string) {
 	for _, c := range s.creds {
-		owned = append(owned, c.Tags...)
+		tags = append(tags, c.Tags...)
 	}
-	return refuseTags(requested, owned)
+	return tags
 }
 
 // newNode makes the node that k lets in. A machine that had one and changed

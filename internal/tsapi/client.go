@@ -25,6 +25,7 @@ const DefaultURL = "https://api.tailscale.com"
 // must not be created twice unnoticed.
 type Client struct {
 	BaseURL   string           // "" is DefaultURL
+	Tailnet   string           // "" is that of whoever asks
 	UserAgent string           // "" is "tailjoin"
 	Now       func() time.Time // nil is time.Now
 
@@ -36,6 +37,7 @@ type Client struct {
 type AccessToken struct {
 	secret.Text
 	Scopes  []string
+	Tags    []string // that keys made with it may give; none if the API did not say
 	Expires time.Time
 }
 
@@ -89,6 +91,7 @@ func (c *Client) as(token AccessToken) (*tailscale.Client, error) {
 	return &tailscale.Client{
 		BaseURL:   base,
 		UserAgent: c.userAgent(),
+		Tailnet:   c.Tailnet,
 		APIKey:    token.Reveal(),
 		HTTP:      &http.Client{Transport: refusing{c.sender()}},
 	}, nil

@@ -1,6 +1,7 @@
 package tsapi
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -56,14 +57,66 @@ func (r KeyRequest) wire() tailscale.CreateKeyRequest {
 	return wire
 }
 
-// KeysDescribed lists the IDs of the keys that can still be used and carry
-// exactly this description.
-func (c *Client) KeysDescribed(ctx context.Context, token AccessToken, description string) ([]string, error) {
+// A Key is what the API tells of an auth key once it is made: all but the key.
+type Key struct {
+	ID, Description                    string
+	Tags                               []string
+	Reusable, Ephemeral, Preauthorized bool
+	Created, Expires                   time.Time
+	Revoked                            time.Time // zero if nobody revoked it
+	Invalid                            bool      // no node can join with it any more
+
+	Type string // "auth"; Key returns others, too: "client", "federated", "api"
+}
+
+// Keys lists the tailnet's auth keys. It needs the scope auth_keys:read. What
+// the API lists are the keys that can be used, as its documentation has it.
+func (c *Client) Keys(ctx context.Context, token AccessToken) ([]Key, error) {
 	api, err := c.as(token)
 	if err != nil {
 		return nil, err
 	}
-	keys, err := api.Keys().List(ctx, true)
+	all, err := api.Keys().List(ctx, true) // without all there are only a person's own
+	if err != nil {
+		return nil, retry.Answer(err)
+	}
+	var keys []Key
+	for _, key := range all {
+		if k := newKey(key); k.Type == "auth" {
+			keys = append(keys, k)
+		}
+	}
+	return keys, nil
+}
+
+// Key is what the API tells of any key: of one that has ended, too, and of a
+// trust credential, which is a key of another type.
+func (c *Client) Key(ctx context.Context, token AccessToken, id string) (Key, error) {
+	api, err := c.as(token)
+	if err != nil {
+		return Key{}, err
+	}
+	key, err := api.Keys().Get(ctx, id)
+	if err != nil {
+		return Key{}, retry.Answer(err)
+	}
+	return newKey(*key), nil
+}
+
+func newKey(k tailscale.Key) Key {
+	may := k.Capabilities.Devices.Create
+	return Key{
+		ID: k.ID, Description: k.Description, Tags: may.Tags,
+		Reusable: may.Reusable, Ephemeral: may.Ephemeral, Preauthorized: may.Preauthorized,
+		Created: k.Created, Expires: k.Expires, Revoked: k.Revoked, Invalid: k.Invalid,
+		Type: cmp.Or(k.KeyType, "auth"), // as it was before there were others
+	}
+}
+
+// KeysDescribed lists the IDs of the keys that can still be used and carry
+// exactly this description.
+func (c *Client) KeysDescribed(ctx context.Context, token AccessToken, description string) ([]string, error) {
+	keys, err := c.Keys(ctx, token)
 	if err != nil {
 		return nil, err
 	}

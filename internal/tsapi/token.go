@@ -27,15 +27,20 @@ func (c *Client) Exchange(ctx context.Context, clientID string, idToken secret.T
 }
 
 // ClientCredentials trades an OAuth client's secret for an access token
-// (RFC 6749, section 4.4). Tailscale reads the client's ID from the secret,
-// so clientID may be empty.
+// (RFC 6749, section 4.4), for these scopes or, if none are named, for all that
+// the client has. Tailscale reads the client's ID from the secret, so clientID
+// may be empty.
 // Source: https://tailscale.com/kb/1215/oauth-clients.
-func (c *Client) ClientCredentials(ctx context.Context, clientID string, clientSecret secret.Text) (AccessToken, error) {
-	return c.token(ctx, "/api/v2/oauth/token", url.Values{
+func (c *Client) ClientCredentials(ctx context.Context, clientID string, clientSecret secret.Text, scopes ...string) (AccessToken, error) {
+	form := url.Values{
 		"grant_type":    {"client_credentials"},
 		"client_id":     {clientID},
 		"client_secret": {clientSecret.Reveal()},
-	})
+	}
+	if len(scopes) > 0 {
+		form.Set("scope", strings.Join(scopes, " "))
+	}
+	return c.token(ctx, "/api/v2/oauth/token", form)
 }
 
 func (c *Client) token(ctx context.Context, path string, form url.Values) (AccessToken, error) {
@@ -73,6 +78,7 @@ func (c *Client) readToken(body io.Reader) (AccessToken, error) {
 		AccessToken string `json:"access_token"`
 		ExpiresIn   int    `json:"expires_in"` // seconds
 		Scope       string `json:"scope"`      // space-separated
+		Tags        string `json:"tags"`       // space-separated, of an OAuth client's token
 	}
 	if err := json.NewDecoder(body).Decode(&answer); err != nil {
 		return AccessToken{}, retry.Answer(fmt.Errorf("reading access token: %w", err))
@@ -83,6 +89,7 @@ func (c *Client) readToken(body io.Reader) (AccessToken, error) {
 	return AccessToken{
 		Text:    secret.New(answer.AccessToken),
 		Scopes:  strings.Fields(answer.Scope),
+		Tags:    strings.Fields(answer.Tags),
 		Expires: c.now().Add(time.Duration(answer.ExpiresIn) * time.Second),
 	}, nil
 }

@@ -194,3 +194,90 @@ func TestCheckURL_refusesPlainHTTPButOnLoopback(t *testing.T) {
 		}
 	}
 }
+
+func TestClientCredentials_asksForScopesOnlyIfSomeAreNamed(t *testing.T) {
+	var got []string
+	client := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		r.ParseForm()
+		got = append(got, r.PostForm.Get("grant_type")+" "+r.PostForm.Get("scope"))
+		w.Write([]byte(`{"access_token":"tskey-api-1","scope":"auth_keys","tags":"tag:a tag:b"}`))
+	})
+	for _, scopes := range [][]string{nil, {"auth_keys", "devices:core"}} {
+		token, err := client.ClientCredentials(t.Context(), "", secret.New("tskey-client-1"), scopes...)
+		if err != nil || !cmp.Equal(token.Tags, []string{"tag:a", "tag:b"}) {
+			t.Errorf("token with tags %v, %v", token.Tags, err)
+		}
+	}
+	if d := cmp.Diff([]string{"client_credentials ", "client_credentials auth_keys devices:core"}, got); d != "" {
+		t.Error(d)
+	}
+}
+
+// A list of keys has those of all types; a key of an older API has none.
+func TestKeys_areAuthKeysOnly(t *testing.T) {
+	client := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.String() != "/api/v2/tailnet/acme.example/keys?all=true" {
+			t.Errorf("asked %s", r.URL)
+		}
+		w.Write([]byte(`{"keys":[{"id":"k1","keyType":"auth","invalid":true,"revoked":"2026-08-01T00:00:00Z","expirySeconds":60,
+			"capabilities":{"devices":{"create":{"reusable":true,"tags":["tag:ci"]}}}},
+			{"id":"T1","keyType":"federated"},{"id":"k2","keyType":"api"},{"id":"k3"}]}`))
+	})
+	client.Tailnet = "acme.example"
+	got, err := client.Keys(t.Context(), tsapi.AccessToken{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []tsapi.Key{
+		{ID: "k1", Type: "auth", Tags: []string{"tag:ci"}, Reusable: true, Invalid: true, Revoked: time.Date(2026, 8, 1, 0, 0, 0, 0, time.UTC)},
+		{ID: "k3", Type: "auth"},
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestProbe_reportsWhateverIsAnswered(t *testing.T) {
+	date := time.Date(2026, 8, 20, 2, 0, 0, 0, time.UTC)
+	for body, want := range map[string]tsapi.Answer{
+		`200{"devices":[]}`:             {Status: 200, Date: date},
+		`404{"message":"not found"}`:    {Status: 404, Message: "not found", Date: date},
+		`502<html> <p>Bad Gateway</p>`:  {Status: 502, Message: "<html> <p>Bad Gateway</p>", Date: date},
+		`302{"message":"Moved to ..."}`: {Status: 302, Message: "Moved to ...", Date: date},
+	} {
+		client := answering(t, int(body[0]-'0')*100+int(body[1]-'0')*10+int(body[2]-'0'), body[3:],
+			http.Header{"Date": {"Thu, 20 Aug 2026 02:00:00 GMT"}, "Location": {"http://127.0.0.1:1/"}})
+		got, err := client.Probe(t.Context(), tsapi.AccessToken{}, "/tailnet/-/devices?fields=all")
+		if got.Took <= 0 || !got.Sent.Equal(time.Unix(1000, 0)) {
+			t.Errorf("%s: sent %v, took %v", body, got.Sent, got.Took)
+		}
+		got.Took, got.Sent = 0, time.Time{}
+		if d := cmp.Diff(want, got); d != "" || err != nil {
+			t.Errorf("%s: %v %s", body, err, d)
+		}
+	}
+}
+
+func TestProbe_asksAsNobodyOrAsTheBearer(t *testing.T) {
+	var asked []string
+	client := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		asked = append(asked, r.Method+" "+r.URL.String()+" "+r.Header.Get("Authorization"))
+	})
+	for _, token := range []tsapi.AccessToken{{}, {Text: secret.New("tskey-api-1")}} {
+		if _, err := client.Probe(t.Context(), token, "/tailnet/-/keys?all=true"); err != nil {
+			t.Error(err)
+		}
+	}
+	want := []string{"GET /api/v2/tailnet/-/keys?all=true ", "GET /api/v2/tailnet/-/keys?all=true Bearer tskey-api-1"}
+	if d := cmp.Diff(want, asked); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestProbe_whenNobodyAnswersIsALater(t *testing.T) {
+	client := &tsapi.Client{BaseURL: "http://127.0.0.1:1"}
+	_, err := client.Probe(t.Context(), tsapi.AccessToken{}, "/tailnet/-/keys")
+	if _, ok := errors.AsType[*retry.Later](err); !ok {
+		t.Errorf("error %v", err)
+	}
+}

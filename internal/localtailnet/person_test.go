@@ -1,0 +1,74 @@
+package localtailnet
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	tailscale "tailscale.com/client/tailscale/v2"
+)
+
+// A person's API key needs no tags and is bound by no credential's.
+func TestAPIKey_ofAPerson(t *testing.T) {
+	tn := start(t, Options{})
+	person := &tailscale.Client{BaseURL: mustURL(t, tn.ControlURL), Tailnet: "tailjoin.example", APIKey: tn.MintAPIKey(time.Hour)}
+	for name, tags := range map[string][]string{"untagged": nil, "tagged": {"tag:ci"}} {
+		if _, err := person.Keys().CreateAuthKey(t.Context(), keyRequest(tags...)); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	_, err := person.Keys().CreateAuthKey(t.Context(), keyRequest("tag:nobodys"))
+	if d := cmp.Diff(refusal{400, "requested tags [tag:nobodys] are invalid or not permitted"}, refused(t, err)); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+	if keys, err := person.Keys().List(t.Context(), false); err != nil || len(keys) != 2 {
+		t.Errorf("got %v, %v; want two keys", keys, err)
+	}
+	elsewhere := &tailscale.Client{BaseURL: mustURL(t, tn.ControlURL), Tailnet: "other.example", APIKey: tn.MintAPIKey(time.Hour)}
+	if _, err := elsewhere.Keys().List(t.Context(), true); !tailscale.IsNotFound(err) {
+		t.Errorf("another tailnet: got %v, want 404", err)
+	}
+	expired := &tailscale.Client{BaseURL: mustURL(t, tn.ControlURL), APIKey: tn.MintAPIKey(-time.Second)}
+	_, err = expired.Keys().List(t.Context(), true)
+	if d := cmp.Diff(refusal{401, "API token invalid"}, refused(t, err)); d != "" {
+		t.Errorf("expired (-want +got):\n%s", d)
+	}
+}
+
+// Without all, a token of a credential is shown credentials only.
+func TestListKeys_withoutAllShowsACredentialNoAuthKeys(t *testing.T) {
+	tn := start(t, Options{})
+	keys := client(t, tn, nil).Keys()
+	if _, err := keys.CreateAuthKey(t.Context(), keyRequest("tag:ci")); err != nil {
+		t.Fatal(err)
+	}
+	if list, err := keys.List(t.Context(), false); err != nil || len(list) != 0 {
+		t.Errorf("without all: got %v, %v; want none", list, err)
+	}
+	if list := mustList(t, keys); len(list) != 1 {
+		t.Errorf("with all: got %v, want one", list)
+	}
+}
+
+func TestOAuthClient_cannotGrantWhatItLacks(t *testing.T) {
+	tn := start(t, Options{})
+	tn.AddCredential(Credential{ClientID: "k1", Secret: "s3cret", Scopes: []string{"auth_keys"}, Tags: []string{"tag:ci", "tag:server"}})
+	form := map[string][]string{"client_secret": {"s3cret"}, "scope": {"services"}}
+	status, got := post(t, tn, "/api/v2/oauth/token", form, http.Header{})
+	if want := `OAuth client cannot grant scopes "services"`; status != 403 || got["message"] != want {
+		t.Errorf("got %d %v, want 403 %s", status, got, want)
+	}
+	form = map[string][]string{"client_secret": {"s3cret"}, "scope": {"auth_keys:read"}, "tags": {"tag:ci"}}
+	if _, got := post(t, tn, "/api/v2/oauth/token", form, http.Header{}); got["scope"] != "auth_keys:read" || got["tags"] != "tag:ci" {
+		t.Errorf("got %v, want the scope and the tag that were asked for", got)
+	}
+}
+
+func TestDERPMap_isPublished(t *testing.T) {
+	tn := start(t, Options{})
+	var got struct{ Regions map[string]any }
+	if err := getJSON(t.Context(), nil, tn.ControlURL+"/derpmap/default", &got); err != nil || len(got.Regions) != 1 {
+		t.Errorf("got %v, %v; want one region", got, err)
+	}
+}

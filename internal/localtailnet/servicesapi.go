@@ -1,0 +1,13 @@
+package localtailnet
+
+import "net/http"
+
+// listServices lists the Tailscale Services of the tailnet, of which it has
+// none. Who may not ask is told that there is no such thing, as at Tailscale:
+// tailscale/tailscale#19471.
+func (t *Tailnet) listServices(r *http.Request, actor *accessToken) (any, error) {
+	if t.permit(OpServices, r, actor, "services:read") != nil {
+		return nil, apiError{http.StatusNotFound, "not found"}
+	}
+	return map[string][]struct{}{"vipServices": {}}, nil
+}
