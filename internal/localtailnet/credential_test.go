@@ -275,7 +275,11 @@ func bearer(t *testing.T, tn *Tailnet, scopes ...string) caller {
 // ask sends a request about keys, or about the one with an ID.
 func (c caller) ask(t *testing.T, method, id, body string) (status int, answer string) {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), method, strings.TrimSuffix(c.base+"/"+id, "/"), strings.NewReader(body))
+	address := c.base + "?all=true" // a list without that has no auth keys
+	if id != "" {
+		address = c.base + "/" + id
+	}
+	req, err := http.NewRequestWithContext(t.Context(), method, address, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
