@@ -1,6 +1,7 @@
 package localtailnet
 
 import (
+	"cmp"
 	"crypto/rand"
 	"fmt"
 	"net/http"
@@ -29,12 +30,18 @@ type GitHub struct {
 type githubPlace struct {
 	id        int64
 	variables []githubVariable // by name
+	branch    string           // the default one; "" is main
+	subject   *GitHubSubject   // nil: nobody set one
 }
+
+// ownerID is that of every owner, and of Job{}'s.
+const ownerID = 1001
 
 // NewGitHub knows of no organisation and no repository.
 func NewGitHub() *GitHub {
 	g := &GitHub{Token: "github_pat_" + rand.Text(), mux: http.NewServeMux(), places: map[string]*githubPlace{}, remaining: -1}
 	g.mountVariables()
+	g.mountSubjects()
 	g.mux.HandleFunc("GET /repos/{owner}/{repo}", g.serveRepository)
 	g.mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { notFoundAtGitHub(w) })
 	return g
@@ -139,6 +146,9 @@ func (g *GitHub) serveRepository(w http.ResponseWriter, r *http.Request) {
 		notFoundAtGitHub(w)
 		return
 	}
-	_, repo, _ := strings.Cut(name, "/")
-	writeJSON(w, http.StatusOK, map[string]any{"id": place.id, "name": repo, "full_name": name})
+	owner, repo, _ := strings.Cut(name, "/")
+	writeJSON(w, http.StatusOK, map[string]any{
+		"id": place.id, "name": repo, "full_name": name, "visibility": "private", "default_branch": cmp.Or(place.branch, "main"),
+		"created_at": "2026-01-02T03:04:05Z", "owner": map[string]any{"login": owner, "id": ownerID},
+	})
 }
