@@ -30,15 +30,17 @@ func bearer(token string) http.Header {
 	return http.Header{"Authorization": {"Bearer " + token}, "Accept": {"application/json"}}
 }
 
-// withQuery adds to a URL that may have a query already.
+// withQuery adds to a URL that may have a query already. An empty value, as
+// that of an audience nobody wants, is left out.
 func withQuery(address, name, value string) (string, error) {
 	u, err := url.Parse(address)
 	if err != nil {
 		return "", fmt.Errorf("parsing the address of the token service: %w", errors.Unwrap(err))
 	}
-	query := u.Query()
-	query.Set(name, value)
-	u.RawQuery = query.Encode()
+	if query := u.Query(); value != "" {
+		query.Set(name, value)
+		u.RawQuery = query.Encode()
+	}
 	return u.String(), nil
 }
 

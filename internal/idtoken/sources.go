@@ -78,7 +78,7 @@ var sources = []Source{
 		detect: has("CF_OIDC_REQUEST_URL", "CF_BUILD_ID"), fetch: codefresh, secrets: []string{"CF_OIDC_REQUEST_TOKEN"},
 		missing: needs("Codefresh gives both to a pipeline that an account, a trigger or a person started: see Integrations, OIDC",
 			"CF_OIDC_REQUEST_URL", "CF_OIDC_REQUEST_TOKEN"),
-		Trust: Trust{Issuer: "https://oidc.codefresh.io", Subject: "account:ACCOUNT-ID:pipeline:PIPELINE-ID:*"},
+		Trust: Trust{Issuer: "https://oidc.codefresh.io", Subject: "account:ACCOUNT-ID:pipeline:PIPELINE-ID*"},
 		words: words{
 			giver:   "Codefresh's OIDC provider",
 			refused: "see that CF_OIDC_REQUEST_URL and CF_OIDC_REQUEST_TOKEN are this build's own",
@@ -101,7 +101,7 @@ var sources = []Source{
 	},
 	{
 		Name: "vercel", Title: "Vercel", Audience: Fixed,
-		detect: has("VERCEL_OIDC_TOKEN", "VERCEL"), missing: needs("switch on OIDC federation in the project's settings", "VERCEL_OIDC_TOKEN"),
+		detect: has("VERCEL_OIDC_TOKEN", "VERCEL"), missing: needs("in the project's settings, Security, switch on secure backend access with OIDC federation", "VERCEL_OIDC_TOKEN"),
 		read: value("VERCEL_OIDC_TOKEN"), secrets: []string{"VERCEL_OIDC_TOKEN"},
 		Trust: Trust{Issuer: "https://oidc.vercel.com/TEAM", Subject: "owner:TEAM:project:PROJECT:environment:production", Audience: "https://vercel.com/TEAM"},
 		words: words{giver: "the variable VERCEL_OIDC_TOKEN", refused: "see that nothing in the build changes it"},
