@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 
 	"github.com/kballard/go-shellquote"
 	"github.com/tailjoin/tailjoin/internal/tailscaled"
@@ -15,9 +16,13 @@ import (
 // binDir is where `tailscale` is found by every user, under sudo too.
 const binDir = "/usr/local/bin"
 
-// linkCLI lets later steps say `tailscale status`, as long as that does not
-// mean another daemon: the host's, or that of an earlier join.
+// linkCLI lets later steps say `tailjoin token get`; and `tailscale status`, as
+// long as that does not mean another daemon: the host's, or that of an earlier
+// join.
 func (j *joining) linkCLI(ctx context.Context) error {
+	if err := j.linkSelf(); err != nil {
+		return err
+	}
 	if j.result.TUN {
 		return j.linkForAll(ctx)
 	}
@@ -51,15 +56,37 @@ const wrapper = "#!/bin/sh\n# made by tailjoin\nexec "
 // linkForSteps puts a `tailscale` on the PATH of later steps that speaks to
 // our socket.
 func (j *joining) linkForSteps() error {
-	dir := filepath.Join(j.Dir, "bin")
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	dir, err := j.stepsDir()
+	if err != nil {
 		return err
 	}
 	script := wrapper + shellquote.Join(j.result.Binary.CLI, "--socket="+j.result.Socket) + " \"$@\"\n"
-	if err := os.WriteFile(filepath.Join(dir, "tailscale"), []byte(script), 0o700); err != nil {
+	return os.WriteFile(filepath.Join(dir, "tailscale"), []byte(script), 0o700)
+}
+
+// linkSelf puts this program on the PATH of later steps, unless there is one.
+// On Windows not every user may make a link, so there it is not.
+func (j *joining) linkSelf() error {
+	if has("tailjoin") || runtime.GOOS == "windows" {
+		return nil
+	}
+	dir, err := j.stepsDir()
+	if err != nil {
 		return err
 	}
-	return j.Path(dir)
+	return os.Symlink(j.Self, filepath.Join(dir, "tailjoin"))
+}
+
+// stepsDir is on the PATH of later steps, and goes with the session.
+func (j *joining) stepsDir() (string, error) {
+	dir := filepath.Join(j.Dir, "bin")
+	if exists(dir) {
+		return dir, nil
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", err
+	}
+	return dir, j.Path(dir)
 }
 
 // isWrapper reports that the name leads to the script of an earlier join.

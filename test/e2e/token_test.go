@@ -106,6 +106,23 @@ func TestToken_get_isTakenByTailscale(t *testing.T) {
 	}
 }
 
+func TestJoin_putsItselfOnThePathOfLaterSteps(t *testing.T) {
+	for _, network := range []string{"userspace", "tun"} {
+		t.Run(network, func(t *testing.T) {
+			w := newWorld(t, localtailnet.Options{})
+			w.mustJoin("--network=" + network)
+			if out := w.step("tailjoin", "version"); !strings.HasPrefix(out, "tailjoin ") {
+				t.Errorf("tailjoin version says %q", out)
+			}
+			if path, err := os.ReadFile(filepath.Join(w.dir, "path")); err != nil || strings.Count(string(path), w.session) != 1 {
+				t.Errorf("PATH gets %q, %v; want the session's directory, once", path, err)
+			}
+			w.mustLeave()
+			w.wantNothingLeft()
+		})
+	}
+}
+
 func TestToken_inspect_verifiesWhatTheIssuerSigned(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, localtailnet.Options{})
