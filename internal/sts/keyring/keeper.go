@@ -1,0 +1,259 @@
+package keyring
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/tailjoin/tailjoin/internal/diag"
+)
+
+// A Keeper has a ring at hand while a service runs, and keeps it as the store
+// has it. Its methods may be called at the same time.
+type Keeper struct {
+	Store      Store
+	Vault      Vault    // nil is Local
+	Algorithms []string // that tokens are signed with
+	Timing     Timing
+	Now        func() time.Time // nil is time.Now
+	Log        *slog.Logger     // nil is the default one
+
+	mu   sync.Mutex // one change at a time
+	held atomic.Pointer[holding]
+}
+
+// A holding is a ring that is ready to be used.
+type holding struct {
+	ring      Ring
+	version   string
+	signers   map[string]signing // by algorithm
+	published []byte             // the public keys, as JSON
+	seen      time.Time          // when the store had it last
+}
+
+// Open gets the ring out of the store, and makes one if there is none. What
+// the algorithms lack is added. Of several processes that do it at once, one
+// makes the keys and the others take them.
+func (k *Keeper) Open(ctx context.Context) error {
+	if err := k.Timing.Check(); err != nil {
+		return err
+	}
+	_, err := k.change(ctx, true, k.completed)
+	return err
+}
+
+// Read gets the ring out of the store, and changes nothing. It is for those
+// who do not sign.
+func (k *Keeper) Read(ctx context.Context) (Ring, error) {
+	ring, _, err := k.load(ctx, false)
+	return ring.pruned(k.now(), k.Timing.overlap()), err
+}
+
+// Ring is what the service works with now; empty before Open.
+func (k *Keeper) Ring() Ring {
+	if h := k.held.Load(); h != nil {
+		return h.ring
+	}
+	return Ring{}
+}
+
+// Published are the public keys, as JSON: a JWK Set. Nil before Open.
+func (k *Keeper) Published() []byte {
+	if h := k.held.Load(); h != nil {
+		return h.published
+	}
+	return nil
+}
+
+// ErrAway says that nobody knows whether the keys at hand are still the right
+// ones, so nothing is signed with them.
+var ErrAway = errors.New("the store of the signing keys does not answer")
+
+// Fresh fails with ErrAway if the ring was not seen in the store for too long.
+func (k *Keeper) Fresh() error {
+	h := k.held.Load()
+	if h == nil || k.now().Sub(h.seen) > k.Timing.stale() {
+		return ErrAway
+	}
+	return nil
+}
+
+// Run looks at the store again and again until ctx ends, and rotates keys that
+// have signed for long enough.
+func (k *Keeper) Run(ctx context.Context) {
+	again := time.NewTicker(k.Timing.Refresh)
+	defer again.Stop()
+	away := false
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-again.C:
+		}
+		err := k.Refresh(ctx)
+		if err != nil && ctx.Err() == nil {
+			k.log().Warn("the signing keys could not be looked at", "because", err, "signing", k.Fresh() == nil)
+		} else if away {
+			k.log().Info("the signing keys can be looked at again")
+		}
+		away = err != nil
+	}
+}
+
+// Refresh takes over what others made of the ring, and rotates what is due. A
+// ring that is gone from the store is no reason to make another one.
+func (k *Keeper) Refresh(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, k.Timing.Refresh)
+	defer cancel()
+	if err := k.reload(ctx); err != nil {
+		return err
+	}
+	for _, algorithm := range k.due() {
+		if _, err := k.Rotate(ctx, Rotation{Algorithm: algorithm}); err != nil {
+			return fmt.Errorf("rotating the key for %s: %w", algorithm, err)
+		}
+		k.log().Info("another key signs from now on", "algorithm", algorithm)
+	}
+	return nil
+}
+
+func (k *Keeper) reload(ctx context.Context) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	ring, version, err := k.load(ctx, false)
+	if err != nil {
+		return err
+	}
+	return k.hold(ctx, ring, version)
+}
+
+// due are the algorithms whose keys have signed for long enough, and have a
+// successor that everybody knows.
+func (k *Keeper) due() (due []string) {
+	ring := k.Ring()
+	for _, algorithm := range k.Algorithms {
+		active, ok := ring.find(algorithm, Active)
+		next, known := ring.find(algorithm, Next)
+		if k.Timing.Every != 0 && ok && known && k.now().Sub(active.Activated) >= k.Timing.Every && k.known(next) {
+			due = append(due, algorithm)
+		}
+	}
+	return due
+}
+
+// known holds for a key that was published for long enough to sign.
+func (k *Keeper) known(next Key) bool { return k.now().Sub(next.Created) >= k.Timing.lead() }
+
+// load reads the store. If there may be no ring yet, it is empty then.
+func (k *Keeper) load(ctx context.Context, mayLack bool) (Ring, string, error) {
+	raw, version, err := k.Store.Load(ctx)
+	if errors.Is(err, ErrNone) && mayLack {
+		return Ring{}, "", nil
+	}
+	if err != nil {
+		return Ring{}, "", lost(err)
+	}
+	ring, err := decode(raw, k.now())
+	return ring, version, err
+}
+
+// lost explains why there are no keys to be had.
+func lost(err error) error {
+	if _, ok := errors.AsType[*diag.Problem](err); ok {
+		return err
+	}
+	return &diag.Problem{
+		Code:    "keys-away",
+		Summary: "the signing keys cannot be had",
+		Err:     err,
+		Hint: "tailjoin-sts serve makes keys where there are none, when it starts and at no other time.\n" +
+			"If it did start, see why the store is away, and put back what was there: new keys would be others than the published ones",
+	}
+}
+
+// tries is how often a change begins again since somebody else was quicker.
+const tries = 20
+
+// change makes one ring of another in the store. Nothing of it happens if
+// somebody else changes it at the same time: it begins again then.
+func (k *Keeper) change(ctx context.Context, mayLack bool, f func(context.Context, Ring) (Ring, error)) (Ring, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for range tries {
+		ring, version, err := k.load(ctx, mayLack)
+		if err != nil {
+			return Ring{}, err
+		}
+		changed, err := f(ctx, ring)
+		if err != nil {
+			return Ring{}, err
+		}
+		version, err = k.store(ctx, version, ring, changed)
+		if errors.Is(err, ErrChanged) {
+			continue
+		} else if err != nil {
+			return Ring{}, err
+		}
+		return changed, k.hold(ctx, changed, version)
+	}
+	return Ring{}, ErrChanged
+}
+
+// store puts a ring in the place of another, if it is another.
+func (k *Keeper) store(ctx context.Context, version string, old, r Ring) (string, error) {
+	was, err := encode(old)
+	if err != nil {
+		return "", err
+	}
+	raw, err := encode(r.pruned(k.now(), k.Timing.overlap()))
+	if err != nil || bytes.Equal(was, raw) {
+		return version, err
+	}
+	return k.Store.Swap(ctx, version, raw)
+}
+
+// hold makes a ring ready to be used. If that fails the one before stays.
+func (k *Keeper) hold(ctx context.Context, r Ring, version string) (err error) {
+	h := &holding{ring: r.pruned(k.now(), k.Timing.overlap()), version: version, seen: k.now()}
+	if h.published, err = json.Marshal(h.ring.Published()); err != nil {
+		return err
+	}
+	before := k.held.Load()
+	if before != nil && before.version == version {
+		h.signers = before.signers
+	} else if h.signers, err = k.signers(ctx, h.ring); err != nil {
+		return err
+	}
+	k.held.Store(h)
+	return nil
+}
+
+func (k *Keeper) now() time.Time {
+	if k.Now == nil {
+		return time.Now()
+	}
+	return k.Now()
+}
+
+// stamp is a time as it is stored.
+func (k *Keeper) stamp() time.Time { return k.now().UTC().Truncate(time.Second) }
+
+func (k *Keeper) log() *slog.Logger {
+	if k.Log == nil {
+		return slog.Default()
+	}
+	return k.Log
+}
+
+func (k *Keeper) vault() Vault {
+	if k.Vault == nil {
+		return Local{}
+	}
+	return k.Vault
+}

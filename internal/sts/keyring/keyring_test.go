@@ -1,0 +1,405 @@
+package keyring_test
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/golang-jwt/jwt/v5"
+	"github.com/google/go-cmp/cmp"
+	"github.com/tailjoin/tailjoin/internal/diag"
+	"github.com/tailjoin/tailjoin/internal/sts/keyring"
+)
+
+// A clock is moved by hand.
+type clock struct {
+	mu sync.Mutex
+	at time.Time
+}
+
+func newClock() *clock { return &clock{at: time.Date(2026, 8, 20, 2, 0, 0, 0, time.UTC)} }
+
+func (c *clock) now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.at
+}
+
+func (c *clock) pass(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.at = c.at.Add(d)
+}
+
+// timing: a retired key is published for 6 minutes, a next key may sign after
+// 6 minutes, keys that were not seen for 30 s are not used.
+var timing = keyring.Timing{Lifetime: 5 * time.Minute, Skew: time.Minute, CacheFor: 5 * time.Minute, Refresh: 10 * time.Second}
+
+// keeper is one that is not open yet.
+func keeper(store keyring.Store, c *clock, algorithms ...string) *keyring.Keeper {
+	return &keyring.Keeper{
+		Store: store, Algorithms: algorithms, Timing: timing, Now: c.now,
+		Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+	}
+}
+
+func mustOpen(t *testing.T, store keyring.Store, c *clock, algorithms ...string) *keyring.Keeper {
+	t.Helper()
+	k := keeper(store, c, algorithms...)
+	if err := k.Open(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+func mustRotate(t *testing.T, k *keyring.Keeper, what keyring.Rotation) {
+	t.Helper()
+	if _, err := k.Rotate(t.Context(), what); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func mustSign(t *testing.T, k *keyring.Keeper, algorithm string) string {
+	t.Helper()
+	signed, err := k.Sign(t.Context(), algorithm, map[string]any{"sub": "n1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return signed.Token.Reveal()
+}
+
+// verify is what two libraries say that know nothing of this one.
+func verify(t *testing.T, token string, published []byte) error {
+	t.Helper()
+	var set jose.JSONWebKeySet
+	if err := json.Unmarshal(published, &set); err != nil {
+		t.Fatal(err)
+	}
+	_, err := jwt.Parse(token, func(token *jwt.Token) (any, error) {
+		found := set.Key(token.Header["kid"].(string))
+		if len(found) != 1 || found[0].Algorithm != token.Method.Alg() {
+			return nil, errors.New("no such key")
+		}
+		return found[0].Key, nil
+	})
+	parsed, jerr := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.RS256, jose.ES256, jose.ES384, jose.ES512, jose.EdDSA})
+	if jerr == nil {
+		_, jerr = parsed.Verify(set)
+	}
+	if (err == nil) != (jerr == nil) {
+		t.Errorf("golang-jwt says %v, go-jose says %v", err, jerr)
+	}
+	return err
+}
+
+// codeOf is the code of a Problem, "" if it is none.
+func codeOf(err error) string {
+	if p, ok := errors.AsType[*diag.Problem](err); ok {
+		return p.Code
+	}
+	return ""
+}
+
+func states(r keyring.Ring) (all []string) {
+	for _, k := range r.Keys {
+		all = append(all, k.Algorithm+" "+string(k.State()))
+	}
+	slices.Sort(all)
+	return all
+}
+
+func TestSign_makesTokensThatOthersVerify(t *testing.T) {
+	t.Parallel()
+	k := mustOpen(t, &keyring.Memory{}, newClock(), keyring.Algorithms()...)
+	for _, algorithm := range keyring.Algorithms() {
+		token := mustSign(t, k, algorithm)
+		if err := verify(t, token, k.Published()); err != nil {
+			t.Errorf("%s: %v\n%s", algorithm, err, k.Published())
+		}
+		changed := []byte(token)
+		changed[len(changed)/2] ^= 1
+		if err := verify(t, string(changed), k.Published()); err == nil {
+			t.Errorf("%s: a changed token verifies", algorithm)
+		}
+	}
+	if err := k.Prove(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if _, err := k.Sign(t.Context(), "HS256", nil); err == nil {
+		t.Error("it signs with a shared secret")
+	}
+}
+
+func TestOpen_makesAKeyThatSignsAndOneForLater(t *testing.T) {
+	t.Parallel()
+	store := &keyring.Memory{}
+	first := mustOpen(t, store, newClock(), "ES256", "EdDSA")
+	want := []string{"ES256 active", "ES256 next", "EdDSA active", "EdDSA next"}
+	if d := cmp.Diff(want, states(first.Ring())); d != "" {
+		t.Error(d)
+	}
+	again := mustOpen(t, store, newClock(), "ES256", "EdDSA")
+	if d := cmp.Diff(first.Ring(), again.Ring()); d != "" {
+		t.Errorf("opening it again changed it:\n%s", d)
+	}
+	for _, key := range first.Ring().Keys {
+		if key.ID != key.Public.Thumbprint() {
+			t.Errorf("key %s is not called by its thumbprint %s", key.ID, key.Public.Thumbprint())
+		}
+	}
+}
+
+func TestOpen_severalAtOnceAgree(t *testing.T) {
+	t.Parallel()
+	store := keyring.File{Path: filepath.Join(t.TempDir(), "keys", "ring.json")}
+	rings := make([]keyring.Ring, 8)
+	var all sync.WaitGroup
+	for i := range rings {
+		all.Go(func() { rings[i] = mustOpen(t, store, newClock(), "ES256").Ring() })
+	}
+	all.Wait()
+	for _, ring := range rings[1:] {
+		if d := cmp.Diff(rings[0], ring); d != "" {
+			t.Errorf("two have different rings:\n%s", d)
+		}
+	}
+}
+
+func TestOpen_retiresAnAlgorithmThatNobodyWantsAnyMore(t *testing.T) {
+	t.Parallel()
+	store, c := &keyring.Memory{}, newClock()
+	token := mustSign(t, mustOpen(t, store, c, "ES256"), "ES256")
+	k := mustOpen(t, store, c, "EdDSA")
+	want := []string{"ES256 retiring", "EdDSA active", "EdDSA next"}
+	if d := cmp.Diff(want, states(k.Ring())); d != "" {
+		t.Error(d)
+	}
+	if err := verify(t, token, k.Published()); err != nil {
+		t.Errorf("a token from before: %v", err)
+	}
+}
+
+func TestRotate_refusesNoGoodTokenAndNoBadOneLives(t *testing.T) {
+	t.Parallel()
+	c := newClock()
+	k := mustOpen(t, &keyring.Memory{}, c, "ES256")
+	old, before := mustSign(t, k, "ES256"), k.Published()
+	c.pass(6 * time.Minute)
+	if err := k.Refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	mustRotate(t, k, keyring.Rotation{})
+	fresh := mustSign(t, k, "ES256")
+
+	if d := cmp.Diff([]string{"ES256 active", "ES256 next", "ES256 retiring"}, states(k.Ring())); d != "" {
+		t.Error(d)
+	}
+	for name, token := range map[string]string{"of the old key": old, "of the new key": fresh} {
+		if err := verify(t, token, k.Published()); err != nil {
+			t.Errorf("a token %s: %v", name, err)
+		}
+	}
+	if err := verify(t, fresh, before); err != nil {
+		t.Errorf("a verifier with the keys from before refuses a new token: %v", err)
+	}
+	c.pass(6*time.Minute + time.Second)
+	if err := k.Refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := verify(t, old, k.Published()); err == nil {
+		t.Error("a token of a key that is retired for good verifies")
+	}
+	if err := verify(t, fresh, k.Published()); err != nil {
+		t.Errorf("a token of the key that signs: %v", err)
+	}
+}
+
+func TestRotate_forgetsThePrivateHalfOfWhatItRetires(t *testing.T) {
+	t.Parallel()
+	k := mustOpen(t, &keyring.Memory{}, newClock(), "ES256")
+	mustRotate(t, k, keyring.Rotation{Force: true})
+	for _, key := range k.Ring().Keys {
+		if has, want := key.Private.PKCS8 != nil, key.State() != keyring.Retiring; has != want {
+			t.Errorf("the %s key has its private half: %v", key.State(), has)
+		}
+	}
+}
+
+func TestRotate_waitsUntilEveryVerifierKnowsTheKey(t *testing.T) {
+	t.Parallel()
+	c := newClock()
+	k := mustOpen(t, &keyring.Memory{}, c, "ES256")
+	c.pass(timing.CacheFor + timing.Skew - time.Second)
+	if _, err := k.Rotate(t.Context(), keyring.Rotation{}); codeOf(err) != "key-too-new" {
+		t.Errorf("a key that is too new: %v", err)
+	}
+	c.pass(time.Second)
+	mustRotate(t, k, keyring.Rotation{})
+	mustRotate(t, k, keyring.Rotation{Force: true})
+}
+
+func TestRotate_ofLeakedKeysKeepsNone(t *testing.T) {
+	t.Parallel()
+	k := mustOpen(t, &keyring.Memory{}, newClock(), "ES256")
+	mustRotate(t, k, keyring.Rotation{Force: true})
+	old, token := k.Ring(), mustSign(t, k, "ES256")
+	mustRotate(t, k, keyring.Rotation{Leaked: true})
+	for _, key := range k.Ring().Keys {
+		if slices.ContainsFunc(old.Keys, func(o keyring.Key) bool { return o.ID == key.ID }) {
+			t.Errorf("the %s key is an old one", key.State())
+		}
+	}
+	if err := verify(t, token, k.Published()); err == nil {
+		t.Error("a token of a leaked key verifies")
+	}
+	if err := verify(t, mustSign(t, k, "ES256"), k.Published()); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestRotate_changesOneAlgorithmAlone(t *testing.T) {
+	t.Parallel()
+	k := mustOpen(t, &keyring.Memory{}, newClock(), "ES256", "EdDSA")
+	mustRotate(t, k, keyring.Rotation{Algorithm: "EdDSA", Force: true})
+	want := []string{"ES256 active", "ES256 next", "EdDSA active", "EdDSA next", "EdDSA retiring"}
+	if d := cmp.Diff(want, states(k.Ring())); d != "" {
+		t.Error(d)
+	}
+	if _, err := k.Rotate(t.Context(), keyring.Rotation{Algorithm: "RS256"}); codeOf(err) != "input-invalid" {
+		t.Errorf("an algorithm that nothing signs with: %v", err)
+	}
+}
+
+func TestRefresh_rotatesWhatIsDue(t *testing.T) {
+	t.Parallel()
+	c := newClock()
+	k := keeper(&keyring.Memory{}, c, "ES256")
+	k.Timing.Every = time.Hour
+	if err := k.Open(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	first := k.Ring()
+	for range 59 {
+		c.pass(time.Minute)
+		if err := k.Refresh(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if d := cmp.Diff(first, k.Ring()); d != "" {
+		t.Errorf("it rotated too soon:\n%s", d)
+	}
+	c.pass(time.Minute)
+	if err := k.Refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff([]string{"ES256 active", "ES256 next", "ES256 retiring"}, states(k.Ring())); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestRefresh_takesOverWhatAnotherProcessDid(t *testing.T) {
+	t.Parallel()
+	store, c := keyring.File{Path: filepath.Join(t.TempDir(), "ring.json")}, newClock()
+	serving, other := mustOpen(t, store, c, "ES256"), mustOpen(t, store, c, "ES256")
+	mustRotate(t, other, keyring.Rotation{Force: true})
+	if err := serving.Refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(other.Ring(), serving.Ring()); d != "" {
+		t.Error(d)
+	}
+	if err := verify(t, mustSign(t, serving, "ES256"), other.Published()); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestRefresh_neverMakesKeysForAStoreThatLostThem(t *testing.T) {
+	t.Parallel()
+	store, c := keyring.File{Path: filepath.Join(t.TempDir(), "ring.json")}, newClock()
+	k := mustOpen(t, store, c, "ES256")
+	token, published := mustSign(t, k, "ES256"), k.Published()
+	if err := os.Remove(store.Path); err != nil {
+		t.Fatal(err)
+	}
+	c.pass(30 * time.Second)
+	if err := k.Refresh(t.Context()); codeOf(err) != "keys-away" {
+		t.Errorf("refreshing: %v", err)
+	}
+	if _, err := k.Rotate(t.Context(), keyring.Rotation{Force: true}); codeOf(err) != "keys-away" {
+		t.Errorf("rotating: %v", err)
+	}
+	mustSign(t, k, "ES256")
+	c.pass(time.Second)
+	if _, err := k.Sign(t.Context(), "ES256", nil); !errors.Is(err, keyring.ErrAway) {
+		t.Errorf("signing with keys that were not seen for 31 s: %v", err)
+	}
+	if err := verify(t, token, k.Published()); err != nil || string(k.Published()) != string(published) {
+		t.Errorf("the last keys are not published any more: %v", err)
+	}
+	if _, err := os.Stat(store.Path); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a file was made: %v", err)
+	}
+}
+
+func TestRefresh_keepsWhatItHasWhenTheStoreIsGarbled(t *testing.T) {
+	t.Parallel()
+	store, c := keyring.File{Path: filepath.Join(t.TempDir(), "ring.json")}, newClock()
+	k := mustOpen(t, store, c, "ES256")
+	if err := os.WriteFile(store.Path, []byte(`{"format":1,"keys":[{`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := k.Refresh(t.Context()); codeOf(err) != "keys-odd" {
+		t.Errorf("refreshing: %v", err)
+	}
+	mustSign(t, k, "ES256")
+}
+
+func TestRun_endsWithItsContext(t *testing.T) {
+	t.Parallel()
+	k := mustOpen(t, &keyring.Memory{}, newClock(), "ES256")
+	k.Timing.Refresh = time.Millisecond
+	other := keeper(k.Store, newClock(), "ES256")
+	mustRotate(t, other, keyring.Rotation{Force: true})
+	done := make(chan struct{})
+	go func() { k.Run(t.Context()); close(done) }()
+	t.Cleanup(func() { <-done }) // the test's context ends just before
+	for len(k.Ring().Keys) != 3 {
+		time.Sleep(time.Millisecond)
+	}
+}
+
+func TestTiming_refusesTimesThatRefuseGoodTokens(t *testing.T) {
+	for name, c := range map[string]struct {
+		spoil func(*keyring.Timing)
+		want  string
+	}{
+		"good":                        {func(t *keyring.Timing) {}, ""},
+		"a given overlap":             {func(t *keyring.Timing) { t.Overlap = 6 * time.Minute }, ""},
+		"a short overlap":             {func(t *keyring.Timing) { t.Overlap = 6*time.Minute - 1 }, "overlap"},
+		"no skew":                     {func(t *keyring.Timing) { t.Skew = 0 }, "skew"},
+		"replicas that hear too late": {func(t *keyring.Timing) { t.Refresh = 21 * time.Second }, "skew"},
+		"keys that change too often":  {func(t *keyring.Timing) { t.Every = 5 * time.Minute }, "every"},
+	} {
+		changed := timing
+		c.spoil(&changed)
+		err := changed.Check()
+		p, _ := errors.AsType[*diag.Problem](err)
+		switch {
+		case c.want == "" && err != nil:
+			t.Errorf("%s: %v", name, err)
+		case c.want != "" && (p == nil || p.Facts[0].Name != "signingKey.rotation."+c.want):
+			t.Errorf("%s: %v, want a problem with %s", name, err, c.want)
+		}
+		if err := (&keyring.Keeper{Store: &keyring.Memory{}, Algorithms: []string{"ES256"}, Timing: changed}).Open(t.Context()); (err == nil) != (c.want == "") {
+			t.Errorf("%s: opening: %v", name, err)
+		}
+	}
+}

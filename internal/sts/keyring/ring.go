@@ -1,0 +1,127 @@
+// Package keyring is the keys that a token service signs with, and the change
+// from one to the next without a moment in which a good token is refused.
+//
+// Of each algorithm there is one key that signs, the active one; one that is
+// published already and will sign next; and those that signed before, which
+// stay published until the last token that they signed has expired.
+package keyring
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/tailjoin/tailjoin/internal/jwk"
+)
+
+// A Ring is all keys at one moment. It is a value: changes make a new one.
+type Ring struct {
+	Keys []Key `json:"keys"`
+}
+
+// A Key is one of a ring, and what became of it so far.
+type Key struct {
+	ID        string    `json:"kid"` // RFC 7638's thumbprint, unless it was imported
+	Algorithm string    `json:"alg"`
+	Created   time.Time `json:"created"`
+	Activated time.Time `json:"activated,omitzero"` // since when it signs; zero: not yet
+	Retired   time.Time `json:"retired,omitzero"`   // since when it signs no more; zero: not yet
+	Public    jwk.Key   `json:"public"`
+	Private   Private   `json:"private,omitzero"` // nothing once it is retired
+}
+
+// A State is what a key is for.
+type State string
+
+const (
+	Next     State = "next"     // published, and does not sign yet
+	Active   State = "active"   // signs
+	Retiring State = "retiring" // published for those who verify what it signed
+)
+
+// State says what the key is for.
+func (k Key) State() State {
+	switch {
+	case !k.Retired.IsZero():
+		return Retiring
+	case k.Activated.IsZero():
+		return Next
+	}
+	return Active
+}
+
+// find returns the key of an algorithm that is in a state.
+func (r Ring) find(algorithm string, s State) (Key, bool) {
+	i := slices.IndexFunc(r.Keys, func(k Key) bool { return k.Algorithm == algorithm && k.State() == s })
+	if i < 0 {
+		return Key{}, false
+	}
+	return r.Keys[i], true
+}
+
+// Published are the keys that verifiers may see, the active ones first.
+func (r Ring) Published() jwk.Set {
+	set := jwk.Set{Keys: []jwk.Key{}}
+	order := []State{Active, Next, Retiring}
+	keys := slices.Clone(r.Keys)
+	slices.SortStableFunc(keys, func(a, b Key) int {
+		return cmp.Or(slices.Index(order, a.State())-slices.Index(order, b.State()), b.Retired.Compare(a.Retired))
+	})
+	for _, k := range keys {
+		set.Keys = append(set.Keys, k.Public)
+	}
+	return set
+}
+
+// Algorithms are those of the keys that sign, in alphabetical order.
+func (r Ring) Algorithms() (all []string) {
+	for _, k := range r.Keys {
+		if k.State() == Active {
+			all = append(all, k.Algorithm)
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
+// pruned is the ring without the keys whose tokens have all expired.
+func (r Ring) pruned(now time.Time, overlap time.Duration) Ring {
+	return Ring{slices.DeleteFunc(slices.Clone(r.Keys), func(k Key) bool {
+		return k.State() == Retiring && now.After(k.Retired.Add(overlap))
+	})}
+}
+
+// rotated has the next key of an algorithm sign, and fresh after it.
+func (r Ring) rotated(now time.Time, fresh Key) Ring {
+	keys := slices.Clone(r.Keys)
+	for i := range keys {
+		switch k := &keys[i]; {
+		case k.Algorithm != fresh.Algorithm:
+		case k.State() == Active:
+			k.retire(now)
+		case k.State() == Next:
+			k.Activated = now
+		}
+	}
+	return Ring{append(keys, fresh)}
+}
+
+// retire ends a key's signing. Nobody needs its private half from now on.
+func (k *Key) retire(now time.Time) { k.Retired, k.Private = now, Private{} }
+
+// without retires the active keys of every other algorithm than these, and
+// drops the next ones.
+func (r Ring) without(now time.Time, algorithms []string) Ring {
+	var keys []Key
+	for _, k := range r.Keys {
+		switch {
+		case slices.Contains(algorithms, k.Algorithm):
+		case k.State() == Next:
+			continue
+		case k.State() == Active:
+			k.retire(now)
+		}
+		keys = append(keys, k)
+	}
+	return Ring{keys}
+}

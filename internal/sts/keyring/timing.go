@@ -1,0 +1,57 @@
+package keyring
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/tailjoin/tailjoin/internal/diag"
+)
+
+// Timing is how long keys are what they are. Only together the times make
+// sense, so Check looks at all of them.
+type Timing struct {
+	Lifetime time.Duration // the longest of a token
+	Skew     time.Duration // between clocks, and until every replica has heard of a change
+	Overlap  time.Duration // a retired key stays published for so long; zero is Lifetime + Skew
+	CacheFor time.Duration // verifiers may keep the published keys for so long
+	Every    time.Duration // a key signs for so long; zero is until somebody rotates
+	Refresh  time.Duration // between two looks at the store
+}
+
+// overlap is for how long a retired key is published.
+func (t Timing) overlap() time.Duration {
+	if t.Overlap == 0 {
+		return t.Lifetime + t.Skew
+	}
+	return t.Overlap
+}
+
+// lead is how long a key must have been published before it signs, so that
+// whoever has the keys of a while ago has it too.
+func (t Timing) lead() time.Duration { return t.CacheFor + t.Skew }
+
+// stale is how long keys may be used that could not be compared with the
+// store.
+func (t Timing) stale() time.Duration { return 3 * t.Refresh }
+
+// Check reports times with which a good token would be refused.
+func (t Timing) Check() error {
+	least := t.Lifetime + t.Skew
+	switch {
+	case t.overlap() < least:
+		return tooShort("a retired key would be published for less time than its tokens live", "overlap", t.Overlap,
+			fmt.Sprintf("%v or more: the longest lifetime of a token, %v, and %v between clocks", least, t.Lifetime, t.Skew))
+	case t.Skew < t.stale():
+		return tooShort("a replica could still sign with a key that is published no longer", "skew", t.Skew,
+			fmt.Sprintf("%v or more: a replica looks at the keys every %v, and stops after three times", t.stale(), t.Refresh))
+	case t.Every != 0 && t.Every < t.lead():
+		return tooShort("a key would sign before every verifier knows it", "every", t.Every,
+			fmt.Sprintf("%v or more: verifiers keep the keys for %v, and %v are between clocks", t.lead(), t.CacheFor, t.Skew))
+	}
+	return nil
+}
+
+func tooShort(summary, name string, given time.Duration, want string) error {
+	return diag.Input(summary, fmt.Sprintf("signingKey.rotation.%s has to be %s", name, want),
+		diag.Fact{Name: "signingKey.rotation." + name, Value: given.String()})
+}
