@@ -106,7 +106,8 @@ func (t *Tailnet) readCredential(r *http.Request, actor *accessToken) (q credent
 	decoder := json.NewDecoder(r.Body)
 	decoder.DisallowUnknownFields()
 	if err = decoder.Decode(&q); err == nil {
-		err = cmp.Or(q.check(), refuseTags(q.Tags, actor.tags))
+		allowed, _ := t.allowedTags(actor)
+		err = cmp.Or(q.check(), refuseTags(q.Tags, allowed))
 	}
 	if err != nil {
 		t.event(OpKeys, http.StatusBadRequest, "%v", err)
