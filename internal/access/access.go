@@ -1,6 +1,6 @@
 // Package access is an access token for Tailscale's API: how a job gets one,
-// by its own identity or by an OAuth client's secret, and what to do when it
-// is refused.
+// by its own identity, an OAuth client's secret or a person's API key, and what
+// to do when it is refused.
 package access
 
 import (
@@ -19,6 +19,8 @@ type Request struct {
 	ClientID string      // of the trust credential
 	Audience string      // that the ID token is asked for
 	Secret   secret.Text // of an OAuth client, instead of an ID token
+	Scopes   []string    // that are enough: the token of a secret is for these alone; none: for all it has
+	APIKey   secret.Text // of a person, instead of both: an access token that is here already
 
 	API     *tsapi.Client
 	IDToken func(ctx context.Context, audience string) (idtoken.Token, error)
@@ -47,9 +49,12 @@ func (r Request) Once(ctx context.Context) (tsapi.AccessToken, error) {
 }
 
 func (r Request) ask(ctx context.Context) (tsapi.AccessToken, error) {
-	if !r.Secret.IsZero() {
+	switch {
+	case !r.APIKey.IsZero():
+		return tsapi.AccessToken{Text: r.APIKey}, nil
+	case !r.Secret.IsZero():
 		defer r.measure("exchange")()
-		token, err := r.API.ClientCredentials(ctx, r.ClientID, r.Secret)
+		token, err := r.API.ClientCredentials(ctx, r.ClientID, r.Secret, r.Scopes...)
 		return token, r.secretRefused(err)
 	}
 	id, err := r.idToken(ctx)

@@ -9,6 +9,7 @@ import (
 	"github.com/tailjoin/tailjoin/internal/diag/diagtest"
 	"github.com/tailjoin/tailjoin/internal/idtoken"
 	"github.com/tailjoin/tailjoin/internal/retry"
+	"github.com/tailjoin/tailjoin/internal/secret"
 	"github.com/tailjoin/tailjoin/internal/tsapi"
 )
 
@@ -21,6 +22,8 @@ func TestErrorsPage_showsWhatIsRendered(t *testing.T) {
 		r.identityRefused(unauthorized, claims("repo:acme@1001/web@2002:ref:refs/heads/main")),
 		headscale.identityRefused(&tsapi.Error{Status: 404}, idtoken.Claims{}),
 		r.secretRefused(&tsapi.Error{Status: 401, Message: "API token invalid"}),
+		Request{ClientID: "k123CNTRL", Scopes: []string{"auth_keys"}}.secretRefused(&tsapi.Error{Status: 403, Message: `OAuth client cannot grant scopes "auth_keys"`}),
+		Request{APIKey: secret.New("tskey-api-1")}.KeyRefused(&tsapi.Error{Status: 401, Message: "API token invalid"}, tsapi.AccessToken{}, nil),
 		Unanswered(r.API, fmt.Errorf("exchanging ID token: %w", &retry.Later{Err: &tsapi.Error{Status: 503}})),
 		Unanswered(r.API, fmt.Errorf("exchanging ID token: %w", untrusted)),
 	)

@@ -91,6 +91,8 @@ func (r Request) secretRefused(err error) error {
 		return err
 	case r.elsewhere(answer):
 		return r.noExchange(err)
+	case answer.Status == http.StatusForbidden && len(r.Scopes) > 0: // a wrong secret is a 401
+		return r.scopeMissing("the OAuth client lacks the scope "+strings.Join(r.Scopes, " "), err)
 	}
 	return &diag.Problem{
 		Code:    "oauth-refused",

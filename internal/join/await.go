@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tailjoin/tailjoin/internal/access"
 	"github.com/tailjoin/tailjoin/internal/diag"
 )
 
@@ -54,7 +55,7 @@ func (j *joining) unreached(what, target string, err error) error {
 		Summary: fmt.Sprintf("%s %s had no success within %v", what, target, j.Timeout),
 		Facts:   j.daemon.Findings(context.Background()),
 		Err:     err,
-		Hint: "the node is on the tailnet. See that the policy lets its tags reach the target: " + policy + "\n" +
+		Hint: "the node is on the tailnet. See that the policy lets its tags reach the target: " + access.Policy + "\n" +
 			"that the target is up, and that it listens there",
 	}
 }
@@ -64,6 +65,6 @@ func (j *joining) noExitNode(err error) error {
 	defer cancel()
 	offered := strings.Join(j.daemon.ExitNodes(ctx), "\n")
 	return problem("no-exit-node", fmt.Sprintf("%s could not be the exit node within %v", j.Up.ExitNode, j.Timeout),
-		"name a peer that offers one; the policy must let this node's tags use it (autogroup:internet):\n"+policy, err,
+		"name a peer that offers one; the policy must let this node's tags use it (autogroup:internet):\n"+access.Policy, err,
 		diag.Fact{Name: "offered by", Value: cmp.Or(offered, "no peer that this node may see")})
 }

@@ -1,57 +1,27 @@
 package join
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"strings"
 
-	"github.com/tailjoin/tailjoin/internal/access"
 	"github.com/tailjoin/tailjoin/internal/diag"
 	"github.com/tailjoin/tailjoin/internal/tailscaled"
 	"github.com/tailjoin/tailjoin/internal/tsapi"
 )
 
-// Pages of Tailscale's admin console.
-const (
-	keys   = "https://login.tailscale.com/admin/settings/keys"
-	policy = "https://login.tailscale.com/admin/acls"
-)
+// keys is the page of Tailscale's admin console where they are.
+const keys = "https://login.tailscale.com/admin/settings/keys"
 
 // explainKey tells a credential that may not make keys from one that may not
 // give these tags.
 func (j *joining) explainKey(err error, token tsapi.AccessToken) error {
-	err = fmt.Errorf("creating auth key: %w", err)
-	answer, ok := access.Refusal(err)
-	switch {
-	case !ok:
-		return err
-	case answer.Status == 400 && strings.Contains(answer.Message, "tag"):
-		return j.tagsRefused(err)
-	case answer.Status == 401 || answer.Status == 403:
-		return problem("scope-missing", "the trust credential may not create auth keys",
-			"give it the scope auth_keys (\"Auth Keys: Write\"), with the tags of this job: "+access.Credentials, err,
-			j.client(),
-			diag.Fact{Name: "scopes", Value: strings.Join(token.Scopes, " ")})
-	default:
-		return problem("key-refused", "Tailscale did not create an auth key",
-			"the cause is its own answer; compare it with the credential: "+access.Credentials, err, j.client(), j.tags())
-	}
+	return j.Identity.asking(j.Deps).KeyRefused(err, token, j.Tags)
 }
 
 func (j *joining) tags() diag.Fact {
 	return diag.Fact{Name: "tags", Value: strings.Join(j.Tags, ", ")}
-}
-
-func (j *joining) client() diag.Fact {
-	return diag.Fact{Name: "client", Value: cmp.Or(j.Identity.ClientID, "that of oauth-secret")}
-}
-
-func (j *joining) tagsRefused(err error) error {
-	return problem("tags-not-permitted", "the credential may not give these tags",
-		"add them to the credential, and see that the tailnet policy has them in tagOwners:\n"+access.Credentials+"\n"+policy, err,
-		j.tags(), j.client())
 }
 
 // explainLogin reads the control server's refusal. It has no code, only text.
@@ -66,7 +36,7 @@ func (j *joining) explainLogin(err error) error {
 		return problem("tags-not-permitted", "the auth key may not give these tags",
 			"leave out tags, since a node has those of its key; or make a key that has them: "+keys, err, j.tags())
 	case aboutTags:
-		return j.tagsRefused(err)
+		return j.Identity.asking(j.Deps).TagsRefused(err, j.Tags)
 	case byKey:
 		return problem("login-refused", "the control server refused this node",
 			"the auth key may be used up, expired, revoked or of another tailnet: "+keys, err)
