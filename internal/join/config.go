@@ -24,6 +24,7 @@ func (j *joining) config(choice tailscaled.Choice) (config, error) {
 		Env:      j.Env,
 		HostPATH: j.Up.Firewall || j.Up.Prefs.RunSSH,
 		Debug:    j.Debug,
+		Tied:     j.tied,
 	}}
 	if choice.TUN {
 		c.Socket = tailscaled.DefaultSocket

@@ -16,7 +16,7 @@ import (
 // it has left again, as far as that goes in a few seconds: the rest is for
 // Leave.
 func Run(ctx context.Context, r Request, d Deps) (Result, error) {
-	j, err := begin(ctx, r, d)
+	j, err := begin(ctx, r, d, false)
 	if err != nil {
 		j.leave(ctx)
 		return Result{}, err
@@ -25,10 +25,10 @@ func Run(ctx context.Context, r Request, d Deps) (Result, error) {
 }
 
 // Hold is Run for a process that itself leaves again: the session is open, and
-// locked, as long as it lives. leave is to be called once; after an error
-// nobody needs to.
+// locked, as long as it lives, and the daemon is tied to it. leave is to be
+// called once; after an error nobody needs to.
 func Hold(ctx context.Context, r Request, d Deps) (result Result, leave func(context.Context) error, err error) {
-	j, err := begin(ctx, r, d)
+	j, err := begin(ctx, r, d, true)
 	if err != nil {
 		j.leaveAlone(ctx)
 		return Result{}, nil, err
@@ -38,13 +38,13 @@ func Hold(ctx context.Context, r Request, d Deps) (result Result, leave func(con
 
 // begin is the whole join. After an error there is something to undo, unless
 // there is no joining.
-func begin(ctx context.Context, r Request, d Deps) (*joining, error) {
+func begin(ctx context.Context, r Request, d Deps, tied bool) (*joining, error) {
 	s, err := newSession(r.Dir, r.known(d.API))
 	if err != nil {
 		return nil, err
 	}
 	r.Install.Session = s.ID
-	j := &joining{Request: r, Deps: d, session: s, phases: startPhases()}
+	j := &joining{Request: r, Deps: d, session: s, phases: startPhases(), tied: tied}
 	ctx, cancel := context.WithTimeoutCause(ctx, r.Timeout, errTimeout)
 	defer cancel()
 	if err := j.run(ctx); err != nil {
@@ -72,6 +72,7 @@ type joining struct {
 	phases  *phases
 	daemon  *tailscaled.Daemon
 	result  Result
+	tied    bool // the daemon is to end with this process
 }
 
 // run has two halves that do not depend on each other, so they run at the

@@ -26,6 +26,7 @@ type Config struct {
 	Proxy    string   // host:port of the SOCKS5 and HTTP proxy; "" is none
 	HostPATH bool     // the daemon may use the host's iptables and shells
 	Debug    bool
+	Tied     bool // on Linux, and without sudo: it logs out and ends when this process is gone
 }
 
 // A Daemon is a tailscaled that we started, or started in an earlier process.

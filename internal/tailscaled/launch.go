@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"runtime"
 	"strings"
 )
 
@@ -23,6 +24,8 @@ type launch struct {
 	TUN  bool
 
 	Operator string // who may operate a daemon that runs as root
+
+	tied bool // it is to end with this process
 }
 
 // A process is a daemon's. exited is closed when it has ended.
@@ -32,7 +35,7 @@ type process struct {
 }
 
 func (c Config) launch(ctx context.Context) (process, error) {
-	l := launch{Dir: c.Dir, Args: c.flags(), Env: c.environment(), TUN: c.Rights.TUN}
+	l := launch{Dir: c.Dir, Args: c.flags(), Env: c.environment(), TUN: c.Rights.TUN, tied: c.Tied}
 	if c.Rights.Sudo {
 		return l.bySudo(ctx, c.Self)
 	}
@@ -152,10 +155,14 @@ func (l launch) start(asNobody bool) (process, error) {
 			return process{}, err
 		}
 	}
-	if err := cmd.Start(); err != nil {
+	if l.tied {
+		tie(cmd)
+	}
+	exited, err := run(cmd)
+	if err != nil {
 		return process{}, err
 	}
-	return process{cmd.Process.Pid, wait(cmd)}, nil
+	return process{cmd.Process.Pid, exited}, nil
 }
 
 func openLog(dir string) (*os.File, error) {
@@ -169,13 +176,20 @@ func closeExtra(cmd *exec.Cmd) {
 	}
 }
 
-func wait(cmd *exec.Cmd) <-chan struct{} {
-	exited := make(chan struct{})
+// run starts the daemon and waits for its end, in one thread: a daemon that is
+// tied ends with that.
+func run(cmd *exec.Cmd) (exited <-chan struct{}, err error) {
+	ended, started := make(chan struct{}), make(chan error)
 	go func() {
-		cmd.Wait()
-		close(exited)
+		runtime.LockOSThread() // for good: the thread is nobody else's
+		defer close(ended)
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			cmd.Wait()
+		}
 	}()
-	return exited
+	return ended, <-started
 }
 
 // bySudo runs this program again as root, to start the daemon there.

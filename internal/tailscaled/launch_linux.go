@@ -30,6 +30,10 @@ func holdTUN(cmd *exec.Cmd) error {
 	return nil
 }
 
+// tie has the kernel ask the daemon to end when the thread that starts it does.
+// It then logs out as on any end.
+func tie(cmd *exec.Cmd) { cmd.SysProcAttr.Pdeathsig = syscall.SIGTERM }
+
 // nobody is the user without rights, on every Linux.
 const nobody = 65534
 

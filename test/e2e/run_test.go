@@ -245,6 +245,34 @@ func TestRun_killed_takesTheCommandAlong_andCanBeLeft(t *testing.T) {
 	w.wantNoRunLeft()
 }
 
+// Nobody may come to leave after a run that was killed. Only its directory is
+// left then.
+func TestRun_killed_isOffTheTailnetByItself(t *testing.T) {
+	for _, network := range []string{"userspace", "tun"} {
+		t.Run(network, func(t *testing.T) {
+			w := newWorld(t, localtailnet.Options{}) // control would not drop the node for a long time
+			w.leavesTheMachineAsItWas()
+			pid := filepath.Join(w.dir, "pid")
+			run := w.begin(runArgs([]string{"--network=" + network, "--session=" + w.session}, "sh", "-c", `echo $$ >$0; exec sleep 60`, pid)...)
+			w.mustPID(pid)
+			if len(w.jobNodes()) != 1 {
+				t.Errorf("nodes %v", w.jobNodes())
+			}
+			run.signal(syscall.SIGKILL)
+			run.end(5 * time.Second)
+			w.mustWait(func() bool { return len(w.jobNodes()) == 0 })
+			for deadline := time.Now().Add(5 * time.Second); processesOf(w.session) != nil && time.Now().Before(deadline); {
+				time.Sleep(5 * time.Millisecond)
+			}
+			if left := processesOf(w.session); left != nil {
+				t.Errorf("processes are left: %v", left)
+			}
+			w.mustLeave()
+			w.wantNoRunLeft()
+		})
+	}
+}
+
 // A leave from elsewhere ends the run: it passes on what it is asked.
 func TestLeave_whileACommandRuns_endsThat(t *testing.T) {
 	t.Parallel()
