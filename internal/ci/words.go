@@ -15,8 +15,14 @@ import (
 // does have it sets afterwards.
 func (j *Job) speak(s Streams, harmless func(string) string) {
 	j.Harmless = harmless
-	j.Output = func(name, value string) error { return line(s.Results, "%s\n", harmless(name+"="+value)) }
-	j.Variable = j.Output
+	print := func(name, value string) error { return line(s.Results, "%s\n", harmless(name+"="+value)) }
+	j.Output = print
+	j.Variable = func(name, value string) error {
+		if value == "" { // taken back: whoever reads lines was told of none that stays
+			return nil
+		}
+		return print(name, value)
+	}
 	j.Group = func(title string) func() { line(s.Words, "%s\n", harmless(title)); return func() {} }
 	j.Report = func(p *diag.Problem) { writeLines(s.Words, p.Text(), harmless) }
 	j.Log = logTo(s.Words, level(j.Debug), func(level slog.Level, text string) string { return harmless(plain(level, text)) })
