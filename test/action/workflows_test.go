@@ -32,7 +32,10 @@ func TestWorkflows_pinByCommit(t *testing.T) {
 }
 
 func TestWorkflows_grantNothingToAllJobs(t *testing.T) {
-	for name, text := range workflows(t) {
+	for name, text := range withExamples(t) {
+		if name == "examples/github/forgejo.yml" { // Forgejo has no permissions
+			continue
+		}
 		if !strings.Contains(text, "\npermissions: {}\n") {
 			t.Errorf("%s has no top-level permissions: {}", name)
 		}
@@ -49,7 +52,7 @@ func TestWorkflows_keepNoCredentialsInTheCheckout(t *testing.T) {
 
 // An expression in a script is text that is pasted into it: the name of a branch is code there.
 func TestWorkflows_pasteNothingIntoScripts(t *testing.T) {
-	for name, text := range workflows(t) {
+	for name, text := range withExamples(t) {
 		for _, line := range scriptLines(text) {
 			if strings.Contains(line, "${{") {
 				t.Errorf("%s: an expression in a script: %s", name, line)
@@ -76,16 +79,33 @@ func scriptLines(text string) (lines []string) {
 	return lines
 }
 
-// workflows returns the texts of the workflows by name.
+// workflows returns the texts of our workflows by path.
 func workflows(t *testing.T) map[string]string {
 	t.Helper()
-	names, err := filepath.Glob(filepath.Join(root, ".github/workflows/*.yml"))
-	if err != nil || len(names) == 0 {
-		t.Fatalf("no workflows found: %v", err)
-	}
+	return texts(t, ".github/workflows/*.yml")
+}
+
+// withExamples are those, and what others are to copy.
+func withExamples(t *testing.T) map[string]string {
+	t.Helper()
+	return texts(t, ".github/workflows/*.yml", "examples/github/*.yml", "workflow-templates/*.yml")
+}
+
+func texts(t *testing.T, patterns ...string) map[string]string {
+	t.Helper()
 	texts := map[string]string{}
-	for _, name := range names {
-		texts[filepath.Base(name)] = readFile(t, name)
+	for _, pattern := range patterns {
+		names, err := filepath.Glob(filepath.Join(root, pattern))
+		if err != nil || len(names) == 0 {
+			t.Fatalf("no %s found: %v", pattern, err)
+		}
+		for _, name := range names {
+			path, err := filepath.Rel(root, name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			texts[path] = readFile(t, name)
+		}
 	}
 	return texts
 }
