@@ -2,6 +2,7 @@ package idtoken_test
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"net/http"
 	"os"
@@ -137,5 +138,21 @@ func TestChoose_outsideAnyCI(t *testing.T) {
 	_, err := idtoken.Choose(env(nil), idtoken.Wish{})
 	if d := cmp.Diff("no-id-token", diag.As(err).Code); d != "" {
 		t.Error(d)
+	}
+}
+
+func TestParse_keepsANumberAsTheIssuerWroteIt(t *testing.T) {
+	encode := base64.RawURLEncoding.EncodeToString
+	token, err := idtoken.Parse(encode([]byte(`{"alg":"RS256"}`)) + "." + encode([]byte(`{"exp":1893456000,"id":12345678901234567890,"run":1e3}`)) + ".eA")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{"id": "12345678901234567890", "run": "1e3"} {
+		if got := token.Claims.Text(name); got != want {
+			t.Errorf("%s is %s, want %s", name, got, want)
+		}
+	}
+	if got := token.Claims.Expires; got.Unix() != 1893456000 || !got.Equal(token.Claims.Time("exp")) {
+		t.Errorf("expires %v", got)
 	}
 }

@@ -47,7 +47,7 @@ func (o odd) Error() string { return string(o) }
 func parse(raw string) (Token, error) {
 	raw = strings.TrimSpace(raw)
 	all := jwt.MapClaims{}
-	if _, _, err := jwt.NewParser().ParseUnverified(raw, all); err != nil {
+	if _, _, err := jwt.NewParser(jwt.WithJSONNumber()).ParseUnverified(raw, all); err != nil {
 		return Token{}, looks(raw) // the cause may quote the token
 	}
 	return Token{secret.New(raw), read(all)}, nil
