@@ -7,7 +7,6 @@ import (
 	"net/url"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"time"
 
@@ -115,15 +114,17 @@ func (b buildkiteJob) agentEnv() []string {
 	return env
 }
 
-// header is what begins a part of the log, or opens the one before.
-// Source: buildkite/agent, headerRE.
-var header = regexp.MustCompile(`^(---|\+\+\+|~~~|\^\^\^)\s`)
+// headers begin a part of the log, or open the one before.
+// Source: buildkite/agent, headerRE and headerExpansionRE.
+var headers = []string{"---", "+++", "~~~", "^^^"}
 
 // noHeader keeps a line from beginning a part of the log.
 func noHeader(text string) string {
 	text = printable(text)
-	if header.MatchString(text) {
-		return " " + text
+	for _, header := range headers {
+		if strings.HasPrefix(text, header) {
+			return " " + text
+		}
 	}
 	return text
 }
