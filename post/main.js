@@ -5,7 +5,7 @@ const { randomUUID } = require('node:crypto');
 const fs = require('node:fs');
 const path = require('node:path');
 
-const { GITHUB_ACTION_PATH, GITHUB_OUTPUT, GITHUB_STATE, RUNNER_TEMP } = process.env;
+const { GITHUB_ACTION_PATH, GITHUB_OUTPUT, GITHUB_STATE, INPUT_ROOT, RUNNER_TEMP } = process.env;
 
 // assign adds name=value to one of the runner's command files. The delimiter is random:
 // with a constant one, a value that holds it could end early and add lines of its own.
@@ -19,6 +19,6 @@ const session = fs.mkdtempSync(path.join(RUNNER_TEMP, 'tj-'));
 
 // State lives in the runner's memory, so no later step of the job can change what post.js runs, or on what.
 // GITHUB_ACTION_PATH is the directory of the composite action that uses this hook.
-assign(GITHUB_STATE, 'root', GITHUB_ACTION_PATH);
+assign(GITHUB_STATE, 'root', path.join(GITHUB_ACTION_PATH, INPUT_ROOT || ''));
 assign(GITHUB_STATE, 'session', session);
 assign(GITHUB_OUTPUT, 'session', session);

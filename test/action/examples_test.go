@@ -56,7 +56,7 @@ func TestExamples_runAsTheyAre(t *testing.T) {
 			env := one.env()
 			env["TAILJOIN_LOGIN_SERVER"] = one.ControlURL // of what is run by hand
 			got := job{
-				files: map[string]string{"test.yml": text, "tailnet-run.yml": reusable(t, "tailnet-run.yml")},
+				files: map[string]string{"test.yml": text, "tailnet-run.yml": ours.reusable(t, "tailnet-run.yml")},
 				vars: map[string]string{
 					"TAILNET_CLIENT_ID": client, "STAGING_CLIENT_ID": client, "PRODUCTION_CLIENT_ID": client,
 					"STAGING_TAILNET": "tailjoin.example", "PRODUCTION_TAILNET": "tailjoin.example",

@@ -32,7 +32,7 @@ func release(t *testing.T, binary string) action {
 func tree(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
-	for _, name := range []string{"action.yml", "post/action.yml", "post/main.js", "post/post.js", "scripts/run.sh"} {
+	for _, name := range []string{"action.yml", ".github/actions/join/action.yml", "post/action.yml", "post/main.js", "post/post.js", "scripts/run.sh"} {
 		copyFile(t, filepath.Join(root, name), filepath.Join(dir, name))
 	}
 	mustMkdir(t, filepath.Join(dir, "dist"))
@@ -43,9 +43,10 @@ func tree(t *testing.T) string {
 // (actions/runner, ActionManager.ResolveSelfRepositoryReferences; act does not know the form.)
 func resolved(t *testing.T, a action) action {
 	t.Helper()
-	manifest := filepath.Join(a.dir, "action.yml")
-	text := strings.Replace(readFile(t, manifest), "uses: $/post\n", "uses: "+a.name+"/post@"+a.sha+"\n", 1)
-	writeFile(t, manifest, text)
+	for _, name := range []string{"action.yml", ".github/actions/join/action.yml"} {
+		manifest := filepath.Join(a.dir, name)
+		writeFile(t, manifest, strings.Replace(readFile(t, manifest), "uses: $/post\n", "uses: "+a.name+"/post@"+a.sha+"\n", 1))
+	}
 	return a
 }
 

@@ -10,15 +10,17 @@ import (
 
 // The reusable workflows of this tree, called as another repository calls them, on a tailnet of their own.
 
-// major is the action as a tag of its major version has it: what the workflows on main refer to.
+// major is the action as a tag of its major version has it.
 func (a action) major() action {
 	a.sha = "v1"
 	return a
 }
 
-func reusable(t *testing.T, name string) string {
+// reusable is one of them as the runner has it: $/dir is this repository at the workflow's own commit.
+func (a action) reusable(t *testing.T, name string) string {
 	t.Helper()
-	return readFile(t, filepath.Join(root, ".github/workflows", name))
+	text := readFile(t, filepath.Join(root, ".github/workflows", name))
+	return strings.ReplaceAll(text, "uses: $/.github/actions/join\n", "uses: "+a.name+"/.github/actions/join@"+a.sha+"\n")
 }
 
 func TestTailnetRun_runsTheCallersCommand(t *testing.T) {
@@ -40,7 +42,7 @@ func TestTailnetRun_runsTheCallersCommand(t *testing.T) {
 			w := newWorld(t)
 			got := job{
 				files: map[string]string{
-					"tailnet-run.yml": reusable(t, "tailnet-run.yml"),
+					"tailnet-run.yml": ours.reusable(t, "tailnet-run.yml"),
 					"test.yml": `
 on: push
 jobs:
@@ -59,7 +61,7 @@ jobs:
     steps:
       - run: echo "got ${{ needs.call.outputs.result }}"
 `},
-				actions: []action{ours, ours.major()},
+				actions: []action{ours},
 				env:     w.env(),
 			}.run(t)
 

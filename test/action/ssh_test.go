@@ -46,9 +46,9 @@ func TestTailnetSSHDeploy_runsTheCommandOnTheHost(t *testing.T) {
 			w := newWorld(t)
 			server := w.startSSH(host, user, c.tailscaleSSH)
 			got := job{
-				files:   map[string]string{"tailnet-ssh-deploy.yml": reusable(t, "tailnet-ssh-deploy.yml"), "test.yml": w.deploys(c.knownHosts, c.command)},
+				files:   map[string]string{"tailnet-ssh-deploy.yml": ours.reusable(t, "tailnet-ssh-deploy.yml"), "test.yml": w.deploys(c.knownHosts, c.command)},
 				secrets: map[string]string{"DEPLOY_KEY": c.key.private},
-				actions: []action{ours, ours.major()},
+				actions: []action{ours},
 				env:     w.env(),
 			}.run(t)
 
