@@ -163,8 +163,8 @@ func (w *world) buildkiteStep() buildkiteStep {
 	return step
 }
 
-// buildkite runs a job as the agent does, which has a process of its own for each. cancel, if there is one, returns when the job is
-// to be cancelled.
+// buildkite runs a job as the agent does, which has a process group of its own for each. cancel, if there is one, returns when the
+// job is to be cancelled.
 func (w *world) buildkite(step buildkiteStep, cancel func()) result {
 	w.t.Helper()
 	bin := shortDir(w.t)
@@ -186,27 +186,7 @@ func (w *world) buildkite(step buildkiteStep, cancel func()) result {
 		"BUILDKITE_SHELL": "/bin/bash -e -c", "BUILDKITE_CANCEL_SIGNAL": "SIGTERM",
 	})
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	return finish(w.t, cmd, cancel)
-}
-
-// finish runs a job to its end. If it is cancelled, its processes have ten seconds.
-func finish(t *testing.T, cmd *exec.Cmd, cancel func()) result {
-	t.Helper()
-	log := new(logged)
-	cmd.Stdout, cmd.Stderr = log, log
-	cmd.WaitDelay = time.Minute
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	var cancelled time.Time
-	if cancel != nil {
-		cancel()
-		cancelled = time.Now()
-		unix.Kill(-cmd.Process.Pid, unix.SIGTERM)
-		defer time.AfterFunc(10*time.Second, func() { unix.Kill(-cmd.Process.Pid, unix.SIGKILL) }).Stop()
-	}
-	cmd.Wait()
-	return result{status: cmd.ProcessState.ExitCode(), log: log.String(), took: time.Since(cancelled)}
+	return w.withoutSecrets(finish(w.t, cmd, cancelling{cancel, -1, unix.SIGTERM, 10 * time.Second}), nil)
 }
 
 const (

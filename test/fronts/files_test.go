@@ -42,7 +42,12 @@ func replaceOnce(t *testing.T, text, old, new string) string {
 // readYAML reads a file into what into points to.
 func readYAML(t *testing.T, name string, into any) {
 	t.Helper()
-	if err := yaml.Unmarshal([]byte(readFile(t, name)), into); err != nil {
-		t.Fatalf("%s: %v", name, err)
+	parseYAML(t, readFile(t, name), into)
+}
+
+func parseYAML(t *testing.T, text string, into any) {
+	t.Helper()
+	if err := yaml.Unmarshal([]byte(text), into); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -10,10 +10,10 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -83,6 +83,12 @@ func (w *world) mint(job identity) string {
 	return token
 }
 
+// authKey is one that somebody minted for the job.
+func (w *world) authKey() string {
+	_, secret := w.MintKey(localtailnet.KeyOptions{Tags: []string{"tag:ci"}, Ephemeral: true, Preauthorized: true})
+	return secret
+}
+
 // serveRelease is a mirror with the one release.
 func (w *world) serveRelease() string {
 	files := http.StripPrefix("/"+version+"/", http.FileServer(http.Dir(have(w.t, "assets"))))
@@ -100,34 +106,11 @@ func (w *world) environ(more map[string]string) (environ []string) {
 	return environ
 }
 
-// A result is what is known of a job from outside.
-type result struct {
-	status int
-	log    string
-	took   time.Duration // its end, after it was cancelled
-}
-
 // server is the one on the tailnet; greeting is what a job's log holds if its command reached it.
 const (
 	server   = "my-server"
 	greeting = "Hello from " + server
 )
-
-// want compares the job's end, and says what it said if that is another.
-func (r result) want(t *testing.T, status int, words ...string) {
-	t.Helper()
-	for _, word := range words {
-		if !strings.Contains(r.log, word) {
-			t.Errorf("the log has no %q", word)
-		}
-	}
-	if r.status != status {
-		t.Errorf("the job's exit status: got %d, want %d", r.status, status)
-	}
-	if t.Failed() {
-		t.Log(r.log)
-	}
-}
 
 // wantNothingLeft fails the test unless the job left no trace: no node, no unused key, no process, no file but in the cache.
 func (w *world) wantNothingLeft() {
@@ -148,6 +131,21 @@ func (w *world) wantNothingLeft() {
 		}
 	}
 	wantNoProcess(w.t)
+}
+
+// withoutSecrets returns the result, and fails the test if its log holds a secret. hidden are lines that the CI keeps to itself.
+func (w *world) withoutSecrets(got result, hidden *regexp.Regexp) result {
+	w.t.Helper()
+	log := got.log
+	if hidden != nil {
+		log = hidden.ReplaceAllString(log, "")
+	}
+	for _, secret := range append(w.Secrets(), w.token) {
+		if strings.Contains(log, secret) {
+			w.t.Errorf("the log holds the secret %s", secret)
+		}
+	}
+	return got
 }
 
 // wantJoins fails the test unless as many nodes of the job were let in.
@@ -239,22 +237,4 @@ func (w *world) forgetNodes() {
 			w.RemoveNode(node.ID)
 		}
 	}
-}
-
-// A logged is what a job said, from several processes.
-type logged struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *logged) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *logged) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
 }
