@@ -25,6 +25,9 @@ const tags = "{tags}"
 // reserved are the claims that every token has by itself.
 var reserved = []string{"iss", "sub", "aud", "exp", "nbf", "iat", "jti"}
 
+// Reserved are the names of the claims that every token has by itself.
+func Reserved() []string { return slices.Clone(reserved) }
+
 // A Template is text in which {field} stands for what is known of the caller.
 type Template struct {
 	texts  []string               // texts[i] stands before fields[i]; one more at the end
@@ -162,6 +165,9 @@ func parseList(raw []any) (value, error) {
 		return list
 	}, nil
 }
+
+// Names are the names of the claims.
+func (cl Claims) Names() []string { return slices.Sorted(maps.Keys(cl.members)) }
 
 // of renders the claims for one caller.
 func (cl Claims) of(c *Caller) map[string]any {

@@ -1,0 +1,122 @@
+package server
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/tailjoin/tailjoin/internal/sts/keyring"
+	"github.com/tailjoin/tailjoin/internal/sts/policy"
+)
+
+// Metrics are for Prometheus. Every label is one of a few words of the code or
+// the configuration: no caller can make another.
+type metrics struct {
+	outcomes map[string]*atomic.Int64 // by outcome
+	tokens   map[string]*atomic.Int64 // issued, by rule
+	odd      atomic.Int64             // grants that say nothing
+	within   []atomic.Int64           // by bucket
+	total    atomic.Int64             // nanoseconds
+}
+
+// buckets are upper bounds, in seconds, of the time a request takes.
+var buckets = []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .1, .5, 1, 5}
+
+func newMetrics(p *policy.Policy) *metrics {
+	m := &metrics{
+		outcomes: map[string]*atomic.Int64{outcomeIssued: {}},
+		tokens:   map[string]*atomic.Int64{},
+		within:   make([]atomic.Int64, len(buckets)+1),
+	}
+	for c := range refusals {
+		m.outcomes[string(c)] = &atomic.Int64{}
+	}
+	for _, rule := range p.Rules {
+		m.tokens[rule.Audience.String()] = &atomic.Int64{}
+	}
+	return m
+}
+
+func (m *metrics) decided(e Entry, took time.Duration) {
+	m.outcomes[e.Outcome].Add(1)
+	if e.Outcome == outcomeIssued {
+		m.tokens[e.Rule].Add(1)
+	}
+	i, _ := slices.BinarySearch(buckets, took.Seconds())
+	m.within[i].Add(1)
+	m.total.Add(int64(took))
+}
+
+func (s *Server) showMetrics(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+	var b strings.Builder
+	s.metrics.write(&b)
+	s.writeKeys(&b)
+	io.WriteString(w, b.String())
+}
+
+// write is in Prometheus' text format, version 0.0.4.
+func (m *metrics) write(b *strings.Builder) {
+	head(b, "tailjoin_sts_requests_total", "counter", "Requests for a token, by outcome.")
+	for _, name := range slices.Sorted(maps.Keys(m.outcomes)) {
+		fmt.Fprintf(b, "tailjoin_sts_requests_total{outcome=\"%s\"} %d\n", name, m.outcomes[name].Load())
+	}
+	head(b, "tailjoin_sts_tokens_total", "counter", "Tokens given out, by the rule that matched the audience.")
+	for _, name := range slices.Sorted(maps.Keys(m.tokens)) {
+		fmt.Fprintf(b, "tailjoin_sts_tokens_total{rule=\"%s\"} %d\n", label(name), m.tokens[name].Load())
+	}
+	head(b, "tailjoin_sts_odd_grants_total", "counter", "Grants seen that cannot be understood, and give nothing.")
+	fmt.Fprintf(b, "tailjoin_sts_odd_grants_total %d\n", m.odd.Load())
+	m.writeTimes(b)
+}
+
+func (m *metrics) writeTimes(b *strings.Builder) {
+	head(b, "tailjoin_sts_request_seconds", "histogram", "Time that a request for a token took.")
+	var all int64
+	for i, bound := range buckets {
+		all += m.within[i].Load()
+		fmt.Fprintf(b, "tailjoin_sts_request_seconds_bucket{le=\"%g\"} %d\n", bound, all)
+	}
+	all += m.within[len(buckets)].Load()
+	fmt.Fprintf(b, "tailjoin_sts_request_seconds_bucket{le=\"+Inf\"} %d\n", all)
+	fmt.Fprintf(b, "tailjoin_sts_request_seconds_sum %g\n", time.Duration(m.total.Load()).Seconds())
+	fmt.Fprintf(b, "tailjoin_sts_request_seconds_count %d\n", all)
+}
+
+// writeKeys is the ring: an alarm for a key that grows too old, or keys that
+// could not be looked at, is made of it.
+func (s *Server) writeKeys(b *strings.Builder) {
+	ring := s.Keys.Ring()
+	counts := map[string]int{}
+	head(b, "tailjoin_sts_key_age_seconds", "gauge", "Time for which the key that signs has signed.")
+	for _, k := range ring.Keys {
+		counts[fmt.Sprintf("algorithm=\"%s\",state=\"%s\"", k.Algorithm, k.State())]++
+		if k.State() == keyring.Active {
+			fmt.Fprintf(b, "tailjoin_sts_key_age_seconds{algorithm=\"%s\"} %.0f\n", k.Algorithm, s.now().Sub(k.Activated).Seconds())
+		}
+	}
+	head(b, "tailjoin_sts_keys", "gauge", "Keys that are published.")
+	for _, labels := range slices.Sorted(maps.Keys(counts)) {
+		fmt.Fprintf(b, "tailjoin_sts_keys{%s} %d\n", labels, counts[labels])
+	}
+	fresh := 0
+	if s.Keys.Fresh() == nil {
+		fresh = 1
+	}
+	head(b, "tailjoin_sts_keys_fresh", "gauge", "Whether the keys were compared with their store lately; 0 signs nothing.")
+	fmt.Fprintf(b, "tailjoin_sts_keys_fresh %d\n", fresh)
+}
+
+func head(b *strings.Builder, name, kind, help string) {
+	fmt.Fprintf(b, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, kind)
+}
+
+// label escapes a label's value.
+func label(value string) string {
+	return strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`).Replace(value)
+}

@@ -1,0 +1,121 @@
+// Package server answers nodes that ask for tokens, and publishes the keys by
+// which others verify them. The requests and answers are those of tsiam, so
+// its clients find here what they know.
+package server
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/tailjoin/tailjoin/internal/sts/keyring"
+	"github.com/tailjoin/tailjoin/internal/sts/policy"
+	"tailscale.com/client/tailscale/apitype"
+)
+
+// Options are what a token service is made of.
+type Options struct {
+	Issuer   string // the iss of tokens; the URL below which discovery and keys are found
+	TokenURL string // where nodes ask for tokens
+	Policy   *policy.Policy
+	Keys     *keyring.Keeper
+	CacheFor time.Duration // verifiers may keep the published keys for so long
+
+	// WhoIs says which node has an address. Outside of tests it is that of a
+	// tailscaled.
+	WhoIs func(ctx context.Context, remoteAddr string) (*apitype.WhoIsResponse, error)
+	// OnTailnet fails while the node is not on the tailnet.
+	OnTailnet func(ctx context.Context) error
+
+	Audit io.Writer // gets a line for each decision
+	Log   *slog.Logger
+	Now   func() time.Time // nil is time.Now
+
+	Rate  int // requests that a node may make in a second; 0 is no limit
+	Burst int // and at once
+
+	OmitHealthChecks bool // from the log
+}
+
+// A Server is a token service: three handlers, for whom each is meant.
+type Server struct {
+	Options
+	audit   audit
+	callers callers
+	limits  limits
+	metrics *metrics
+	ready   readiness
+}
+
+// New makes a server whose handlers may be used from now on.
+func New(o Options) *Server {
+	s := &Server{Options: o, audit: audit{out: o.Audit}, metrics: newMetrics(o.Policy)}
+	s.limits.init(o.Rate, o.Burst)
+	return s
+}
+
+// Tailnet handles what comes from the tailnet. It is never the default mux:
+// packages register pages for debugging there.
+func (s *Server) Tailnet() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /token", s.token)
+	s.publish(mux)
+	s.health(mux)
+	return s.logged(mux)
+}
+
+// Public handles what comes from anywhere: discovery and keys. There is no
+// token here to be had, whoever asks.
+func (s *Server) Public() http.Handler {
+	mux := http.NewServeMux()
+	s.publish(mux)
+	return s.logged(mux)
+}
+
+// Ops handles what comes from those who run the service.
+func (s *Server) Ops() http.Handler {
+	mux := http.NewServeMux()
+	s.health(mux)
+	mux.HandleFunc("GET /metrics", s.showMetrics)
+	return s.logged(mux)
+}
+
+func (s *Server) publish(mux *http.ServeMux) {
+	mux.HandleFunc("GET /.well-known/openid-configuration", s.discovery)
+	mux.HandleFunc("GET /.well-known/jwks.json", s.keys)
+	mux.HandleFunc("GET /", hello)
+}
+
+func (s *Server) health(mux *http.ServeMux) {
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
+	mux.HandleFunc("GET /readyz", s.showReady)
+}
+
+// hello says that something is here.
+func hello(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path != "/" {
+		http.NotFound(w, r)
+		return
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	io.WriteString(w, "👋")
+}
+
+// logged notes each request at debug; what is decided has the audit.
+func (s *Server) logged(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h.ServeHTTP(w, r)
+		if isHealth := r.URL.Path == "/healthz" || r.URL.Path == "/readyz"; !isHealth || !s.OmitHealthChecks {
+			s.Log.DebugContext(r.Context(), "request", "method", r.Method, "path", r.URL.Path, "remote", r.RemoteAddr)
+		}
+	})
+}
+
+func (s *Server) now() time.Time {
+	if s.Now == nil {
+		return time.Now()
+	}
+	return s.Now()
+}
