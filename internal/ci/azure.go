@@ -19,8 +19,9 @@ import (
 func azure(env Env, s Streams) Job {
 	job := plainJob(env, s, "azure", isSet(env("SYSTEM_DEBUG")), noLoggingCommand)
 	job.Repository, job.Ref = env("BUILD_REPOSITORY_NAME"), env("BUILD_SOURCEBRANCH")
+	job.Run, job.Step = env("BUILD_BUILDID"), env("SYSTEM_PHASENAME")
 	job.RunURL = fmt.Sprintf("%s%s/_build/results?buildId=%s", env("SYSTEM_COLLECTIONURI"), url.PathEscape(env("SYSTEM_TEAMPROJECT")), env("BUILD_BUILDID"))
-	job.Name = nodeName("azure", job.Repository, env("BUILD_BUILDID"), env("SYSTEM_JOBATTEMPT"), env("SYSTEM_PHASENAME"), matrixLeg(env))
+	job.Name = nodeName("azure", job.Repository, job.Run, env("SYSTEM_JOBATTEMPT"), job.Step, matrixLeg(env))
 	job.TempDir = cmp.Or(env("AGENT_TEMPDIRECTORY"), local(env, s).TempDir)
 	job.CacheDir = toolCache(env("AGENT_TOOLSDIRECTORY"), job.CacheDir)
 

@@ -21,9 +21,13 @@ func buildkite(env Env, s Streams) Job {
 	job := plainJob(env, s, "buildkite", isSet(env("BUILDKITE_AGENT_DEBUG")), noHeader)
 	job.Repository = repositoryOf(env("BUILDKITE_REPO"))
 	job.Ref = refOf(env("BUILDKITE_TAG"), env("BUILDKITE_BRANCH"))
+	if organization := env("BUILDKITE_ORGANIZATION_SLUG"); organization != "" {
+		job.Claimed = organization + "/" + env("BUILDKITE_PIPELINE_SLUG")
+	}
+	job.Run = env("BUILDKITE_BUILD_NUMBER")
+	job.Step = cmp.Or(env("BUILDKITE_STEP_KEY"), lastPart(env("BUILDKITE_JOB_ID")))
 	job.RunURL = env("BUILDKITE_BUILD_URL") + "#" + env("BUILDKITE_JOB_ID")
-	job.Name = nodeName("buildkite", env("BUILDKITE_PIPELINE_SLUG"), env("BUILDKITE_BUILD_NUMBER"), env("BUILDKITE_RETRY_COUNT"),
-		cmp.Or(env("BUILDKITE_STEP_KEY"), lastPart(env("BUILDKITE_JOB_ID"))), env("BUILDKITE_PARALLEL_JOB"))
+	job.Name = nodeName("buildkite", env("BUILDKITE_PIPELINE_SLUG"), job.Run, env("BUILDKITE_RETRY_COUNT"), job.Step, env("BUILDKITE_PARALLEL_JOB"))
 	job.TempDir, job.OwnTemp = tempOf(env("BUILDKITE_JOB_ID")), true // each try of a job has its own ID
 
 	b := buildkiteJob{env, s}

@@ -55,6 +55,9 @@ func TestGitHub_readsInputsAndWritesOutputs(t *testing.T) {
 	if got := job.Input("oauth-client-id"); got != "T1-CNTRL" {
 		t.Errorf("input = %q", got)
 	}
+	if job.Claimed != "acme/web" || job.Run != "7" || job.Step != "test" {
+		t.Errorf("the job is %q, run %q, of %q", job.Step, job.Run, job.Claimed)
+	}
 	if err := job.Output("ipv4", "100.64.0.1"); err != nil {
 		t.Fatal(err)
 	}

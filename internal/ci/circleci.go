@@ -8,8 +8,9 @@ func circleci(env Env, s Streams) Job {
 	job := plainJob(env, s, "circleci", false, printable)
 	job.Repository = circleRepository(env)
 	job.Ref = refOf(env("CIRCLE_TAG"), env("CIRCLE_BRANCH"))
+	job.Run, job.Step = env("CIRCLE_BUILD_NUM"), env("CIRCLE_JOB")
 	job.RunURL = env("CIRCLE_BUILD_URL")
-	job.Name = nodeName("circleci", job.Repository, env("CIRCLE_BUILD_NUM"), env("CIRCLE_JOB"), env("CIRCLE_NODE_INDEX"))
+	job.Name = nodeName("circleci", job.Repository, job.Run, job.Step, env("CIRCLE_NODE_INDEX"))
 	// A machine runner may run two of a job's parallel runs side by side.
 	id := cmp.Or(env("CIRCLE_WORKFLOW_JOB_ID"), env("CIRCLE_BUILD_NUM"))
 	job.TempDir, job.OwnTemp = tempOf(id+"-"+env("CIRCLE_NODE_INDEX")), true

@@ -21,8 +21,9 @@ func github(env Env, s Streams) Job {
 	g := githubJob{env: env, action: githubAction(env, s.Words), masks: githubAction(env, s.Masks)}
 	job := plainJob(env, s, "github", env("RUNNER_DEBUG") == "1", noWorkflowCommand)
 	job.Repository, job.Ref = env("GITHUB_REPOSITORY"), env("GITHUB_REF")
+	job.Claimed, job.Run, job.Step = job.Repository, env("GITHUB_RUN_ID"), env("GITHUB_JOB")
 	job.RunURL = fmt.Sprintf("%s/%s/actions/runs/%s", env("GITHUB_SERVER_URL"), env("GITHUB_REPOSITORY"), env("GITHUB_RUN_ID"))
-	job.Name = nodeName("github", env("GITHUB_REPOSITORY"), env("GITHUB_RUN_ID"), env("GITHUB_RUN_ATTEMPT"), env("GITHUB_JOB"))
+	job.Name = nodeName("github", job.Repository, job.Run, env("GITHUB_RUN_ATTEMPT"), job.Step)
 	job.TempDir = cmp.Or(env("RUNNER_TEMP"), local(env, s).TempDir)
 	job.CacheDir = toolCache(env("RUNNER_TOOL_CACHE"), job.CacheDir)
 

@@ -13,8 +13,9 @@ func gitlab(env Env, s Streams) Job {
 	job := plainJob(env, s, "gitlab", isSet(env("CI_DEBUG_TRACE")), printable)
 	job.Repository = env("CI_PROJECT_PATH")
 	job.Ref = cmp.Or(refOf(env("CI_COMMIT_TAG"), ""), env("CI_MERGE_REQUEST_REF_PATH"), refOf("", env("CI_COMMIT_REF_NAME")))
+	job.Claimed, job.Run, job.Step = job.Repository, env("CI_PIPELINE_ID"), env("CI_JOB_NAME")
 	job.RunURL = env("CI_JOB_URL")
-	job.Name = nodeName("gitlab", env("CI_PROJECT_PATH"), env("CI_PIPELINE_ID"), env("CI_JOB_ID"), env("CI_JOB_NAME"))
+	job.Name = nodeName("gitlab", job.Repository, job.Run, env("CI_JOB_ID"), job.Step)
 	job.TempDir, job.OwnTemp = tempOf(env("CI_JOB_ID")), true // each try of a job has its own ID
 	job.Group = func(title string) func() { return section(s, title) }
 	return job

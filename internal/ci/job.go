@@ -26,6 +26,9 @@ type Job struct {
 	Marker     string // the variable by which the platform was known; "" if by none
 	Repository string // OWNER/REPO
 	Ref        string // the ref that was built: refs/heads/main
+	Claimed    string // what its ID token calls the repository; "" if that names none
+	Run        string // the number or ID of this run; "" outside of any CI
+	Step       string // which job of the run this is; "" if nothing says so
 	RunURL     string // a page of this run
 	Name       string // what a node of this job is called when nobody names it
 	TempDir    string // this job's alone, and the same for each of its commands

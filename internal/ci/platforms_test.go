@@ -29,6 +29,7 @@ func (p *page) job(vars map[string]string) ci.Job {
 var platforms = map[string]struct {
 	vars                                                   map[string]string
 	marker, repository, ref, runURL, name, tempDir, envDir string
+	claimed, run, step                                     string
 }{
 	"gitlab": {
 		vars: map[string]string{
@@ -38,17 +39,19 @@ var platforms = map[string]struct {
 		},
 		marker: "GITLAB_CI", repository: "acme/group/web", ref: "refs/heads/main", runURL: "https://gitlab.com/acme/group/web/-/jobs/902",
 		name: "gitlab-web-71-902-test-linux-1-3", tempDir: "/tmp/tailjoin-902",
+		claimed: "acme/group/web", run: "71", step: "test: [linux, 1/3]",
 	},
 	"buildkite": {
 		vars: map[string]string{
 			"BUILDKITE": "true", "BUILDKITE_REPO": "https://user:password@github.com/acme/web.git", "BUILDKITE_BRANCH": "main", "BUILDKITE_TAG": "v1.2",
-			"BUILDKITE_PIPELINE_SLUG": "web", "BUILDKITE_BUILD_NUMBER": "12", "BUILDKITE_RETRY_COUNT": "0", "BUILDKITE_STEP_KEY": "unit_tests",
+			"BUILDKITE_ORGANIZATION_SLUG": "acme-inc", "BUILDKITE_PIPELINE_SLUG": "web", "BUILDKITE_BUILD_NUMBER": "12", "BUILDKITE_RETRY_COUNT": "0", "BUILDKITE_STEP_KEY": "unit_tests",
 			"BUILDKITE_PARALLEL_JOB": "2", "BUILDKITE_JOB_ID": "018f3d2a-bd0c-4a3e-9f5e-0123456789ab",
 			"BUILDKITE_BUILD_URL": "https://buildkite.com/acme/web/builds/12",
 		},
 		marker: "BUILDKITE", repository: "acme/web", ref: "refs/tags/v1.2",
 		runURL: "https://buildkite.com/acme/web/builds/12#018f3d2a-bd0c-4a3e-9f5e-0123456789ab",
 		name:   "buildkite-web-12-0-unit-tests-2", tempDir: "/tmp/tailjoin-018f3d2a-bd0c-4a3e-9f5e-0123456789ab",
+		claimed: "acme-inc/web", run: "12", step: "unit_tests",
 	},
 	"circleci": {
 		vars: map[string]string{
@@ -58,6 +61,7 @@ var platforms = map[string]struct {
 		},
 		marker: "CIRCLECI", repository: "acme/web", ref: "refs/heads/main", runURL: "https://circleci.com/gh/acme/web/33",
 		name: "circleci-web-33-deploy-1", tempDir: "/tmp/tailjoin-5f6f-aa-1", envDir: "/tmp/.bash_env-33",
+		claimed: "", run: "33", step: "deploy",
 	},
 	"azure": {
 		vars: map[string]string{
@@ -67,6 +71,7 @@ var platforms = map[string]struct {
 		},
 		marker: "TF_BUILD", repository: "acme/web", ref: "refs/pull/5/merge",
 		runURL: "https://dev.azure.com/acme/My%20Web/_build/results?buildId=44", name: "azure-web-44-1-deploy", tempDir: "/agent/_work/_temp",
+		claimed: "", run: "44", step: "Deploy",
 	},
 	"bitbucket": {
 		vars: map[string]string{
@@ -75,6 +80,7 @@ var platforms = map[string]struct {
 		},
 		marker: "BITBUCKET_BUILD_NUMBER", repository: "acme/web", ref: "refs/heads/main", runURL: "https://bitbucket.org/acme/web/pipelines/results/55",
 		name: "bitbucket-web-55-1-0a1b2c3d-1111-2222-3333", tempDir: "/tmp/tailjoin-0a1b2c3d-1111-2222-3333-444455556666-1",
+		claimed: "", run: "55", step: "0a1b2c3d-1111-2222-3333-",
 	},
 }
 
@@ -82,8 +88,8 @@ func TestDetect_readsTheFactsOfAJob(t *testing.T) {
 	for platform, p := range platforms {
 		t.Run(platform, func(t *testing.T) {
 			job := new(page).job(p.vars)
-			got := []string{job.Platform, job.Marker, job.Repository, job.Ref, job.RunURL, spec.Label(job.Name), job.EnvFile}
-			want := []string{platform, p.marker, p.repository, p.ref, p.runURL, p.name, p.envDir}
+			got := []string{job.Platform, job.Marker, job.Repository, job.Ref, job.RunURL, spec.Label(job.Name), job.EnvFile, job.Claimed, job.Run, job.Step}
+			want := []string{platform, p.marker, p.repository, p.ref, p.runURL, p.name, p.envDir, p.claimed, p.run, p.step}
 			if d := cmp.Diff(want, got); d != "" {
 				t.Errorf("facts (-want +got):\n%s", d)
 			}
