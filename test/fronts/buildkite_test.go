@@ -169,20 +169,21 @@ func (w *world) buildkite(step buildkiteStep, cancel func()) result {
 	w.t.Helper()
 	bin := shortDir(w.t)
 	link(w.t, have(w.t, "agent"), filepath.Join(bin, "buildkite-agent"))
-	plugins, err := json.Marshal([]any{map[string]any{step.plugin: step.config}})
+	used, err := json.Marshal([]any{map[string]any{step.plugin: step.config}})
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	plugins := filepath.Join(os.Getenv(made), "plugins") // an agent keeps what it has cloned
 	cmd := exec.Command(filepath.Join(bin, "buildkite-agent"), "bootstrap", "--phases", "plugin,command")
 	cmd.Env = w.environ(map[string]string{
 		"BUILDKITE": "true", "CI": "true", "BUILDKITE_AGENT_NAME": "agent-1", "BUILDKITE_BIN_PATH": bin,
 		"BUILDKITE_AGENT_ENDPOINT": w.buildkiteAPI(), "BUILDKITE_AGENT_ACCESS_TOKEN": accessToken,
-		"BUILDKITE_BUILD_PATH": shortDir(w.t), "BUILDKITE_PLUGINS_PATH": shortDir(w.t), "BUILDKITE_HOOKS_PATH": shortDir(w.t),
+		"BUILDKITE_BUILD_PATH": shortDir(w.t), "BUILDKITE_PLUGINS_PATH": plugins, "BUILDKITE_HOOKS_PATH": shortDir(w.t),
 		"BUILDKITE_SOCKETS_PATH":      shortDir(w.t),
 		"BUILDKITE_ORGANIZATION_SLUG": "acme", "BUILDKITE_PIPELINE_SLUG": "web", "BUILDKITE_PIPELINE_PROVIDER": "git",
 		"BUILDKITE_REPO": "git@example.com:acme/web.git", "BUILDKITE_BRANCH": "main", "BUILDKITE_COMMIT": "HEAD",
 		"BUILDKITE_BUILD_NUMBER": "12", "BUILDKITE_STEP_KEY": "deploy", "BUILDKITE_JOB_ID": jobID,
-		"BUILDKITE_COMMAND": step.Command, "BUILDKITE_PLUGINS": string(plugins), "BUILDKITE_PLUGIN_VALIDATION": "true",
+		"BUILDKITE_COMMAND": step.Command, "BUILDKITE_PLUGINS": string(used), "BUILDKITE_PLUGIN_VALIDATION": "true",
 		"BUILDKITE_SHELL": "/bin/bash -e -c", "BUILDKITE_CANCEL_SIGNAL": "SIGTERM",
 	})
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

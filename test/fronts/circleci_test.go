@@ -82,6 +82,7 @@ func TestCircleCI_aRefusedJobRunsNoCommand(t *testing.T) {
 func TestCircleCI_aJobThatCouldNotFetchHasNothingToLeave(t *testing.T) {
 	w := newWorld(t, onCircleCI)
 	w.env["TAILJOIN_RELEASES"] = "http://127.0.0.1:9/"
+	delete(w.env, "XDG_CACHE_HOME")
 	w.circleci(w.circleciExample()).want(t, 1, "cannot fetch", "nothing to leave: the join did not start")
 }
 

@@ -118,13 +118,16 @@ func (w *world) gitlab(pipeline string) result {
 		w.t.Skip("gitlab-ci-local needs rsync (apt-get install rsync)")
 	}
 	dir := filepath.Join(shortDir(w.t), "project")
-	if err := script(".", `
-git clone -q "$1" "$2" -b `+version+` -c advice.detachedHead=false
-git -C "$2" remote set-url origin git@gitlab.com:tailjoin/tailjoin.git
-`, have(w.t, "tailjoin.git"), dir); err != nil {
+	writeFile(w.t, filepath.Join(dir, ".gitlab-ci.yml"), pipeline)
+	writeFile(w.t, filepath.Join(dir, "templates/tailjoin.yml"), readFile(w.t, filepath.Join(have(w.t, "release"), "templates/tailjoin.yml")))
+	if err := script(dir, `
+git init -q -b main
+git remote add origin git@gitlab.com:tailjoin/tailjoin.git
+git add -A
+git -c user.name=t -c user.email=t@localhost commit -q -m 'As it is'
+`); err != nil {
 		w.t.Fatal(err)
 	}
-	writeFile(w.t, filepath.Join(dir, ".gitlab-ci.yml"), pipeline)
 	bin := have(w.t, "npm", "node_modules/.bin")
 	args := []string{filepath.Join(bin, "gitlab-ci-local"), "--force-shell-executor", "--ignore-predefined-vars=GITLAB_CI", "--variable", "TS_ID_TOKEN=" + w.token}
 	for _, variable := range w.environ(map[string]string{"GITLAB_CI": "true", "TAILJOIN_LOGIN_SERVER": w.ControlURL}) {

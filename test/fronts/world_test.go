@@ -26,7 +26,7 @@ import (
 type world struct {
 	*localtailnet.Tailnet
 	t    *testing.T
-	home string // of the job's user, where a cache may be
+	home string // of the job's user
 	temp string // TMPDIR
 
 	token string            // of the job, if its CI puts it into the environment
@@ -65,6 +65,7 @@ func newWorld(t *testing.T, job identity) *world {
 	w.token = w.mint(job)
 	w.env = map[string]string{
 		"PATH": os.Getenv("PATH"), "HOME": w.home, "TMPDIR": w.temp, "TAILJOIN_RELEASES": w.serveRelease(),
+		"XDG_CACHE_HOME":        filepath.Join(os.Getenv(made), "cache"), // as on a machine that has jobs all the time
 		"TS_NO_LOGS_NO_SUPPORT": "true", "TS_DISABLE_PORTMAPPER": "1", "TS_ASSUME_NETWORK_UP_FOR_TEST": "1",
 	}
 	return w
