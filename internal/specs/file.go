@@ -1,0 +1,106 @@
+package specs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/tailjoin/tailjoin/internal/diag"
+	"github.com/tailjoin/tailjoin/internal/spec"
+)
+
+// DefaultFile is the spec file of a repository.
+const DefaultFile = ".tailjoin.hujson"
+
+// File is a spec file. One that is not there has no specs, and is made.
+func File(path string) Store {
+	f := file(path)
+	return Store{
+		Where: f.where(),
+		List: func(context.Context) (Listing, error) {
+			_, set, err := f.read()
+			return Listing{Specs: set}, err
+		},
+		put: func(_ context.Context, name string, s spec.Spec) error {
+			raw, _, err := f.read()
+			if err != nil {
+				return err
+			}
+			changed, err := spec.Put(raw, name, s)
+			if err != nil {
+				return err
+			}
+			return f.replace(changed)
+		},
+		remove: func(_ context.Context, name string) (bool, error) {
+			raw, set, err := f.read()
+			if _, found := set[name]; err != nil || !found {
+				return false, err
+			}
+			changed, err := spec.Remove(raw, name)
+			if err != nil {
+				return true, err
+			}
+			return true, f.replace(changed)
+		},
+	}
+}
+
+// a file is the path of one.
+type file string
+
+func (f file) where() string { return "the file " + string(f) }
+
+// longestFile is more than anybody writes.
+const longestFile = 1 << 20
+
+func (f file) read() ([]byte, spec.Set, error) {
+	raw, err := os.ReadFile(string(f))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, spec.Set{}, nil
+	case err != nil:
+		return nil, nil, diag.Input(f.where()+" cannot be read", "a spec file is a plain file that this user may read",
+			diag.Fact{Name: "because", Value: err.Error()})
+	case len(raw) > longestFile:
+		return nil, nil, diag.Input(f.where()+" is too long for specs", "see that spec-file names the right file")
+	}
+	set, err := spec.ReadFile(string(f), raw)
+	return raw, set, err
+}
+
+// replace writes the file in one step: who reads it meanwhile finds the old one
+// or the new one. A link stays one, and the mode stays.
+func (f file) replace(content []byte) (err error) {
+	path, mode := f.target()
+	temp, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", f.where(), err)
+	}
+	defer func() {
+		if err != nil {
+			os.Remove(temp.Name())
+			err = fmt.Errorf("writing %s: %w", f.where(), err)
+		}
+	}()
+	_, err = temp.Write(content)
+	if err = errors.Join(err, temp.Chmod(mode), temp.Sync(), temp.Close()); err != nil {
+		return err
+	}
+	return os.Rename(temp.Name(), path)
+}
+
+// target is the file itself where f is a link, and the mode to give it.
+func (f file) target() (path string, mode fs.FileMode) {
+	path, mode = string(f), 0o644
+	if resolved, err := filepath.EvalSymlinks(path); err == nil {
+		path = resolved
+	}
+	if info, err := os.Stat(path); err == nil {
+		mode = info.Mode().Perm()
+	}
+	return path, mode
+}
