@@ -107,7 +107,7 @@ func TestGitLab_inAnyImage(t *testing.T) {
 func (w *world) gitlabExample() string {
 	w.t.Helper()
 	text := readFile(w.t, filepath.Join(root, "examples/gitlab-ci.yml"))
-	text = replaceOnce(w.t, text, "tailjoin@1.0.0", "tailjoin@$CI_COMMIT_SHA")
+	text = replaceOnce(w.t, text, "tailjoin@v1.0.0", "tailjoin@$CI_COMMIT_SHA")
 	return replaceOnce(w.t, text, "T123-CNTRL", client)
 }
 
