@@ -28,6 +28,7 @@ func azure(env Env, s Streams) Job {
 	a := azureJob{s, env("AGENT_TEMPDIRECTORY")}
 	job.Mask, job.Hides, job.Secret = a.mask, true, a.secret
 	job.Output, job.Variable, job.Path = a.output, a.variable, a.path
+	job.Keep, job.Keeps = a.keep, true
 	job.Group = func(title string) func() {
 		line(s.Words, "##[group]%s\n", noLoggingCommand(title))
 		return func() { line(s.Words, "##[endgroup]\n") }
@@ -72,12 +73,20 @@ func (a azureJob) secret(name string, s secret.Text) error {
 		return fmt.Errorf("writing secret %s: %w", name, err)
 	}
 	name = OutputVariable(name)
-	for _, options := range []string{";isOutput=true;issecret=true", ";issecret=true"} {
-		if err := line(a.Masks, "##vso[task.setvariable variable=%s%s]%s\n", name, options, azureData(s.Reveal())); err != nil {
-			return err
-		}
+	return errors.Join(a.setSecret(name+";isOutput=true", s), a.setSecret(name, s))
+}
+
+// keep makes a variable that steps see only where they name it, too.
+func (a azureJob) keep(name string, s secret.Text) error {
+	if err := checkLine(s.Reveal()); err != nil {
+		return fmt.Errorf("writing secret %s: %w", name, err)
 	}
-	return nil
+	return a.setSecret(name, s)
+}
+
+// setSecret goes where nothing hides it on the way: the agent hides it.
+func (a azureJob) setSecret(name string, s secret.Text) error {
+	return line(a.Masks, "##vso[task.setvariable variable=%s;issecret=true]%s\n", name, azureData(s.Reveal()))
 }
 
 func (a azureJob) variable(name, value string) error { return a.set(name, value) }

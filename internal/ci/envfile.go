@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"strings"
+
+	"github.com/tailjoin/tailjoin/internal/secret"
 )
 
 // OutputVariable is the environment variable that carries an output. Three
@@ -31,7 +33,16 @@ func (j Job) WithEnvFile(path string) (Job, error) {
 	}
 	j.Output = func(name, value string) error { return file.set(OutputVariable(name), value) }
 	j.Variable, j.Path = file.set, file.addPath
+	j.Keep, j.Keeps = file.keep, true
 	return j, nil
+}
+
+// keep makes the file its owner's alone first, if somebody else made it.
+func (f envFile) keep(name string, s secret.Text) error {
+	if err := os.Chmod(string(f), 0o600); err != nil {
+		return fmt.Errorf("writing secret %s: %w", name, err)
+	}
+	return f.set(name, s.Reveal())
 }
 
 func (f envFile) set(name, value string) error {

@@ -29,6 +29,7 @@ func github(env Env, s Streams) Job {
 
 	job.Mask, job.Hides, job.Secret = g.mask, true, g.secret
 	job.Output, job.Variable, job.Path = g.output, g.variable, g.path
+	job.Keep, job.Keeps = g.keep, env("GITHUB_ENV") != ""
 	job.Group = func(title string) func() { g.action.Group(title); return g.action.EndGroup }
 	job.Summary, job.Report = g.summary, g.report
 	job.Log = logTo(s.Words, level(job.Debug), workflowCommand)
@@ -74,6 +75,14 @@ func (g githubJob) secret(name string, s secret.Text) error {
 	}
 	g.mask(s)
 	return g.output(name, s.Reveal())
+}
+
+func (g githubJob) keep(name string, s secret.Text) error {
+	if g.env("GITHUB_ENV") == "" {
+		return ErrNoSecrets
+	}
+	g.mask(s)
+	return g.variable(name, s.Reveal())
 }
 
 func (g githubJob) variable(name, value string) error {

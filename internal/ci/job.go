@@ -37,12 +37,14 @@ type Job struct {
 	EnvFile    string // what later commands of the job source by themselves; mostly none
 	Debug      bool   // the user asked the platform for debug output
 	Hides      bool   // Mask reaches the platform, which hides the secret in its log
+	Keeps      bool   // Keep works here
 
 	Input    func(name string) string               // "" if it was not given
 	Mask     func(secret.Text)                      // has the platform hide it in every log
 	Output   func(name, value string) error         // for later steps
 	Secret   func(name string, s secret.Text) error // an output that no log shows; ErrNoSecrets where there is no such thing
 	Variable func(name, value string) error         // of the environment of later steps
+	Keep     func(name string, s secret.Text) error // a variable that no log shows; ErrNoSecrets where there is no such thing
 	Path     func(dir string) error                 // puts dir on the PATH of later steps
 	Group    func(title string) (end func())
 	Summary  func(markdown string) error

@@ -28,6 +28,7 @@ func plainJob(env Env, s Streams, platform string, debug bool, harmless func(str
 		Input:    inputs(env),
 		Mask:     func(secret.Text) {},
 		Secret:   func(string, secret.Text) error { return ErrNoSecrets },
+		Keep:     func(string, secret.Text) error { return ErrNoSecrets },
 		Path:     func(string) error { return nil },
 		Summary:  func(string) error { return nil },
 	}
