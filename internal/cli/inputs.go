@@ -50,7 +50,7 @@ type inputs struct {
 
 // idToken are the inputs by which a job gets an ID token.
 func (in *inputs) idToken(fs *flag.FlagSet) {
-	fs.StringVar(&in.oauthClientID, "oauth-client-id", "", "client ID of the trust credential (federated identity), or of the OAuth client")
+	fs.Var(orFile{&in.oauthClientID}, "oauth-client-id", "client ID of the trust credential (federated identity), or of the OAuth client")
 	fs.StringVar(&in.audience, "audience", "", "audience of the ID token; empty is api.tailscale.com/CLIENT-ID")
 	fs.StringVar(&in.idTokenSource, "id-token-source", "", "where the ID token comes from: gitlab, aws …, env:NAME, file:PATH, url:URL or command:WORDS; empty detects it")
 	fs.Var(hidden{&in.idTokenHeaders}, "id-token-headers", "headers for a source that is a URL, one a line: Authorization: Bearer ${MY_TOKEN}")
@@ -61,7 +61,7 @@ func (in *inputs) idToken(fs *flag.FlagSet) {
 // api are the inputs that say where Tailscale's API is, and who asks it if not
 // the bearer of an ID token.
 func (in *inputs) api(fs *flag.FlagSet) {
-	fs.Var(hidden{&in.oauthSecret}, "oauth-secret", "secret of an OAuth client, instead of an ID token")
+	fs.Var(hidden{&in.oauthSecret}, "oauth-secret", "secret of an OAuth client, or file:PATH, instead of an ID token")
 	fs.StringVar(&in.apiURL, "api-url", "", "Tailscale's API, if not at the login server or https://api.tailscale.com")
 	fs.StringVar(&in.loginServer, "login-server", "", "control server, if not Tailscale's")
 }
@@ -79,7 +79,7 @@ func (in *inputs) access(fs *flag.FlagSet) {
 // join are the inputs of `tailjoin join`, which are the action's.
 func (in *inputs) join(fs *flag.FlagSet) {
 	in.access(fs)
-	fs.Var(hidden{&in.authKey}, "authkey", "auth key that somebody else minted, instead of an ID token")
+	fs.Var(hidden{&in.authKey}, "authkey", "auth key that somebody else minted, or file:PATH, instead of an ID token")
 	fs.StringVar(&in.tags, "tags", "", "comma-separated tags of the node: tag:ci,tag:deploy")
 	fs.StringVar(&in.hostname, "hostname", "", "name of the node; empty names repository, run and job")
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/kballard/go-shellquote"
+	"github.com/tailjoin/tailjoin/internal/ci"
 	"github.com/tailjoin/tailjoin/internal/join"
 	"github.com/tailjoin/tailjoin/internal/tailscaled"
 )
@@ -22,7 +23,7 @@ func (f *front) leave(ctx context.Context, args []string) error {
 	in.access(fs)
 	limit := leaveLimit
 	fs.Var(duration{&limit}, "limit", "time limit, for a platform that leaves a cancelled job less")
-	if err := parse(fs, f.job, args); err != nil {
+	if err := parse(fs, f.withoutLostFiles(), args); err != nil {
 		return f.help(fs, err)
 	}
 	in.loginServerOfArgs()
@@ -43,6 +44,21 @@ func (f *front) leave(ctx context.Context, args []string) error {
 		f.log("").Warn("later commands still have the proxies of a daemon that has ended: " + err.Error())
 	}
 	return nil
+}
+
+// withoutLostFiles is the job without the inputs whose file is gone by now. What
+// they hold is needed only to delete the node of a daemon that died.
+func (f *front) withoutLostFiles() ci.Job {
+	job := f.job
+	job.Input = func(name string) string {
+		value := f.job.Input(name)
+		if _, err := orContent(value); err != nil {
+			f.log("").Warn("leaving without input " + name + ": " + err.Error())
+			return ""
+		}
+		return value
+	}
+	return job
 }
 
 func (f *front) sayLeft(mode string, left bool, err error, began time.Time) {

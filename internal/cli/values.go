@@ -3,6 +3,8 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"io"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -40,6 +42,22 @@ func (d duration) String() string {
 		return strings.TrimSuffix(text, "0s")
 	}
 	return text
+}
+
+// A lifetime takes days, too: 30d.
+type lifetime struct{ duration }
+
+func (l lifetime) Set(value string) error {
+	if days, ok := strings.CutSuffix(value, "d"); ok {
+		if n, err := strconv.ParseUint(days, 10, 16); err == nil && n > 0 {
+			*l.Duration = time.Duration(n) * 24 * time.Hour
+			return nil
+		}
+	}
+	if l.duration.Set(value) != nil {
+		return errors.New("a duration such as 10m, 1h or 30d is wanted")
+	}
+	return nil
 }
 
 // A boolean takes true and false and nothing else.
@@ -87,15 +105,53 @@ func (c choice) String() string {
 	return *c.value
 }
 
-// A hidden takes a secret and does not show it again.
+// A hidden takes a secret, or file:PATH, and does not show it again.
 type hidden struct{ *secret.Text }
 
 func (h hidden) Set(value string) error {
-	*h.Text = secret.New(strings.TrimSpace(value))
-	return nil
+	text, err := orContent(value)
+	*h.Text = secret.New(text)
+	return err
 }
 
 func (h hidden) String() string { return "" }
+
+// An orFile takes a text, or file:PATH.
+type orFile struct{ *string }
+
+func (o orFile) Set(value string) (err error) {
+	*o.string, err = orContent(value)
+	return err
+}
+
+func (o orFile) String() string {
+	if o.string == nil {
+		return ""
+	}
+	return *o.string
+}
+
+// longestContent is more than any credential has.
+const longestContent = 64 << 10
+
+// orContent is a text, or what stands in the file that it names, as tailscale
+// up takes it: file:PATH.
+func orContent(value string) (string, error) {
+	path, ok := strings.CutPrefix(strings.TrimSpace(value), "file:")
+	if !ok {
+		return strings.TrimSpace(value), nil
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer file.Close()
+	raw, err := io.ReadAll(io.LimitReader(file, longestContent))
+	if text := strings.TrimSpace(string(raw)); err != nil || text != "" {
+		return text, err
+	}
+	return "", fmt.Errorf("%s is empty", path)
+}
 
 // A count takes a whole number of at least one.
 type count struct{ *int }
