@@ -25,6 +25,7 @@ func commands() []command {
 		{name: "run", summary: "join, run a command, leave: run -- COMMAND", run: (*front).runCommand},
 		{name: "ci", summary: "say what this job is and what it lacks", run: (*front).describe},
 		{name: "token", verbs: tokenVerbs()},
+		{name: "authkey", verbs: authkeyVerbs()},
 		{name: "version", summary: "print the version", run: (*front).version},
 	}
 }

@@ -10,13 +10,16 @@ import (
 	"unicode/utf8"
 )
 
-// writeJSON writes no ## into a job's log, where it could begin a command.
-func (f *front) writeJSON(v any) error {
+// writeJSON writes v as a result.
+func (f *front) writeJSON(v any) error { return writeJSONTo(f.streams[0], v) }
+
+// writeJSONTo writes no ## into a job's log, where it could begin a command.
+func writeJSONTo(out io.Writer, v any) error {
 	text, err := json.MarshalIndent(v, "", "  ")
 	if err != nil {
 		return err
 	}
-	_, err = io.WriteString(f.streams[0], strings.ReplaceAll(string(text), "##", `#\u0023`)+"\n")
+	_, err = io.WriteString(out, strings.ReplaceAll(string(text), "##", `#\u0023`)+"\n")
 	return err
 }
 

@@ -74,7 +74,7 @@ type destination struct {
 }
 
 func (d *destination) flags(fs *flag.FlagSet) {
-	fs.StringVar(&d.file, "file", "", "file for the token, which its owner alone can read; empty is the standard output")
+	fs.StringVar(&d.file, "file", "", "file for it, which its owner alone can read; empty is the standard output")
 	fs.Var(boolean{&d.output}, "step-output", "make it an output of the step instead, which the platform hides in every log")
 }
 
@@ -82,7 +82,7 @@ func (d *destination) flags(fs *flag.FlagSet) {
 func (d destination) check(job ci.Job) error {
 	switch {
 	case d.file != "" && d.output:
-		return diag.Input("file and step-output are two places for one token", "give one of them")
+		return diag.Input("file and step-output are two places for one secret", "give one of them")
 	case d.output && !job.Hides:
 		return noOutput()
 	}
@@ -98,7 +98,7 @@ func (f *front) deliver(s secret.Text, name string, to destination) error {
 	switch {
 	case to.file != "":
 		if err := s.WriteFile(to.file); err != nil {
-			return diag.Input("the token cannot be written to the file", "name a file in a directory that this user may write to",
+			return diag.Input("the secret cannot be written to the file", "name a file in a directory that this user may write to",
 				diag.Fact{Name: "because", Value: err.Error()})
 		}
 		return nil
@@ -123,5 +123,5 @@ func (f *front) warnOfLog() {
 	if f.job.Hides || f.job.Platform == "local" && f.env("CI") == "" {
 		return
 	}
-	f.log("").Warn("this CI does not hide the token in its log: see that nothing prints it, or have it written to a file (--file)")
+	f.log("").Warn("this CI does not hide the secret in its log: see that nothing prints it, or have it written to a file (--file)")
 }
