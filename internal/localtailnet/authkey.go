@@ -79,6 +79,17 @@ func (t *Tailnet) RevokeKey(id string) (found bool) {
 	return found
 }
 
+// ExpireKey lets a key's time be over now.
+func (t *Tailnet) ExpireKey(id string) {
+	t.state.change(func() {
+		for _, k := range t.state.keys {
+			if k.ID == id {
+				k.Expires = time.Now()
+			}
+		}
+	})
+}
+
 func (s *state) mint(o KeyOptions) *authKey {
 	if o.Lifetime == 0 {
 		o.Lifetime = defaultKeyLifetime
