@@ -58,6 +58,24 @@ func TestFloors_whatIsShippedImportsNoTests(t *testing.T) {
 	}
 }
 
+// What every job fetches has none of the token service, and no whole
+// tailscaled, which tsnet is.
+func TestFloors_theActionLinksNoTokenService(t *testing.T) {
+	out, err := exec.Command("go", "list", "-deps", module+"cmd/action").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	linked := strings.Fields(string(out))
+	for _, one := range []string{"tailscale.com/tsnet", "tailscale.com/ipn/ipnlocal", "go.yaml.in/yaml/v3", module + "internal/sts", module + "internal/sts/keyring"} {
+		if slices.Contains(linked, one) {
+			t.Errorf("cmd/action links %s", one)
+		}
+	}
+	if !slices.Contains(linked, module+"internal/cli") {
+		t.Error("this lists something else")
+	}
+}
+
 // isIn holds for a room that has the package.
 func isIn(pkg string) func(room string) bool {
 	return func(room string) bool { return strings.HasPrefix(pkg+"/", module+"internal/"+room+"/") }

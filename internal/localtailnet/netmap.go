@@ -32,6 +32,7 @@ func (t *Tailnet) netmap(self *node) *tailcfg.MapResponse {
 		m.Peers = t.peersOf(self)
 		m.PacketFilter = t.packetFilter(self)
 	})
+	t.withFunnel(m)
 	return m
 }
 

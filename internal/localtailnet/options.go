@@ -24,6 +24,8 @@ type Options struct {
 	// AutoApproveRoutes lets nodes be the exit nodes and subnet routers that
 	// they advertise to be.
 	AutoApproveRoutes bool
+	// Funnel lets nodes publish on the internet, which is a peer here.
+	Funnel bool
 	// EphemeralTimeout is how long an ephemeral node that vanished is kept.
 	// Zero means 30 seconds.
 	EphemeralTimeout time.Duration

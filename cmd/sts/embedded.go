@@ -1,0 +1,73 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+
+	"github.com/tailjoin/tailjoin/internal/sts"
+	"tailscale.com/client/local"
+	"tailscale.com/tsnet"
+)
+
+// credentials are variables that tsnet would read by itself, at each start. The
+// configuration has read them, and they are used once.
+var credentials = []string{"TS_AUTHKEY", "TS_AUTH_KEY", "TS_CLIENT_ID", "TS_CLIENT_SECRET", "TS_ID_TOKEN", "TS_AUDIENCE"}
+
+// embedded is a node that runs in this process.
+func embedded(ctx context.Context, o sts.NodeOptions) (*sts.Node, error) {
+	for _, name := range credentials {
+		os.Unsetenv(name)
+	}
+	s := &tsnet.Server{
+		Dir: o.StateDir, Hostname: o.Hostname, ControlURL: o.ControlURL,
+		AdvertiseTags: o.Tags, Ephemeral: o.Ephemeral,
+		UserLogf: func(format string, args ...any) { o.Log.Debug(fmt.Sprintf(format, args...), "from", "tsnet") },
+		Logf:     func(format string, args ...any) { o.Log.Debug(fmt.Sprintf(format, args...), "from", "tailscaled") },
+	}
+	if err := s.Start(); err != nil {
+		return nil, fmt.Errorf("starting the node: %w", err)
+	}
+	n, err := joined(ctx, s, o)
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return n, nil
+}
+
+func joined(ctx context.Context, s *tsnet.Server, o sts.NodeOptions) (*sts.Node, error) {
+	lc, err := s.LocalClient()
+	if err != nil {
+		return nil, err
+	}
+	status, err := sts.LogIn(ctx, lc, o)
+	if err != nil {
+		return nil, err
+	}
+	if err := forgetServing(ctx, lc); err != nil {
+		return nil, err
+	}
+	n := sts.NodeAt(lc, status)
+	n.Close = s.Close
+	n.Listen = func(port int) ([]net.Listener, error) {
+		l, err := s.Listen("tcp", fmt.Sprintf(":%d", port))
+		return []net.Listener{l}, err
+	}
+	// A listener of its own: what comes by Funnel never arrives at the other.
+	n.Funnel = func(port int, config *tls.Config) (net.Listener, error) {
+		return s.ListenFunnel("tcp", fmt.Sprintf(":%d", port), tsnet.FunnelOnly(), tsnet.FunnelTLSConfig(config))
+	}
+	return n, nil
+}
+
+// forgetServing takes back what an earlier run let Funnel reach: this one says
+// anew what that is.
+func forgetServing(ctx context.Context, lc *local.Client) error {
+	if err := lc.SetServeConfig(ctx, nil); err != nil {
+		return fmt.Errorf("clearing what Funnel reaches: %w", err)
+	}
+	return nil
+}
