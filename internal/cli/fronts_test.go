@@ -100,10 +100,18 @@ func isBoolean(f *flag.Flag) bool {
 	return ok
 }
 
+func isDecision(f *flag.Flag) bool {
+	_, ok := f.Value.(decision)
+	return ok
+}
+
 // wordsOf are the words of which an input takes one, nil if it takes any.
 func wordsOf(f *flag.Flag) []string {
-	if c, ok := f.Value.(choice); ok {
-		return c.words
+	switch v := f.Value.(type) {
+	case choice:
+		return v.words
+	case decision:
+		return []string{"", "true", "false"}
 	}
 	return nil
 }
@@ -150,6 +158,8 @@ func buildkiteProperties() string {
 		switch {
 		case isBoolean(f):
 			b.WriteString("      type: boolean\n")
+		case isDecision(f):
+			b.WriteString("      type: [boolean, string]\n")
 		case strings.HasPrefix(f.Usage, "comma-separated"):
 			b.WriteString("      type: [string, array]\n      items: { type: string }\n")
 		case wordsOf(f) != nil:

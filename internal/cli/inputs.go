@@ -10,6 +10,7 @@ import (
 	"github.com/tailjoin/tailjoin/internal/ci"
 	"github.com/tailjoin/tailjoin/internal/diag"
 	"github.com/tailjoin/tailjoin/internal/secret"
+	"github.com/tailjoin/tailjoin/internal/specs"
 )
 
 // inputs are all that a user can say. They are declared once: as flags, which
@@ -20,13 +21,17 @@ type inputs struct {
 	oauthSecret, authKey    secret.Text
 	tags, hostname          string
 
+	spec, specFile string
+	specs          secret.Text // the workflow's variables: they are not ours to show
+	named          *named      // what spec names, once it was found
+
 	idTokenSource, idTokenBody, idTokenKey string
 	idTokenHeaders                         secret.Text
 
 	ping, waitFor   string
 	exitNode        string
-	acceptRoutes    bool
-	acceptDNS       bool
+	acceptRoutes    *bool // nil: nobody said
+	acceptDNS       *bool
 	timeout         time.Duration
 	expectedTailnet string
 
@@ -79,6 +84,9 @@ func (in *inputs) access(fs *flag.FlagSet) {
 // join are the inputs of `tailjoin join`, which are the action's.
 func (in *inputs) join(fs *flag.FlagSet) {
 	in.access(fs)
+	fs.StringVar(&in.spec, "spec", "", "named spec, which says who the job is, its tags and more")
+	fs.StringVar(&in.specFile, "spec-file", specs.DefaultFile, "file in which the spec is looked for")
+	fs.Var(hidden{&in.specs}, "specs", "the workflow's variables as JSON, for a spec that is kept there: toJSON(vars)")
 	fs.Var(hidden{&in.authKey}, "authkey", "auth key that somebody else minted, or file:PATH, instead of an ID token")
 	fs.StringVar(&in.tags, "tags", "", "comma-separated tags of the node: tag:ci,tag:deploy")
 	fs.StringVar(&in.hostname, "hostname", "", "name of the node; empty names repository, run and job")
@@ -86,9 +94,8 @@ func (in *inputs) join(fs *flag.FlagSet) {
 	fs.StringVar(&in.ping, "ping", "", "comma-separated peers, by name or address, that must answer before the step ends")
 	fs.StringVar(&in.waitFor, "wait-for", "", "comma-separated host:port that must accept a connection before the step ends")
 	fs.StringVar(&in.exitNode, "exit-node", "", "peer that carries all traffic: name, address or auto:any")
-	in.acceptRoutes, in.acceptDNS = true, true
-	fs.Var(boolean{&in.acceptRoutes}, "accept-routes", "use the subnet routes that peers offer")
-	fs.Var(boolean{&in.acceptDNS}, "accept-dns", "use the tailnet's DNS, MagicDNS among it")
+	fs.Var(decision{&in.acceptRoutes}, "accept-routes", "use the subnet routes that peers offer: true or false; empty is what the spec says, or true")
+	fs.Var(decision{&in.acceptDNS}, "accept-dns", "use the tailnet's DNS, MagicDNS among it: true or false; empty is what the spec says, or true")
 	in.timeout = 2 * time.Minute
 	fs.Var(duration{&in.timeout}, "timeout", "time limit of the whole join, such as 90s or 2m")
 	fs.StringVar(&in.expectedTailnet, "expected-tailnet", "", "fail if the credential belongs to another tailnet than this")

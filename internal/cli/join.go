@@ -24,7 +24,7 @@ func (f *front) join(ctx context.Context, args []string) error {
 	if err := parse(fs, f.job, args); err != nil {
 		return f.help(fs, err)
 	}
-	request, err := f.request(&in)
+	request, err := f.request(ctx, &in)
 	if err != nil {
 		return err
 	}
@@ -33,6 +33,9 @@ func (f *front) join(ctx context.Context, args []string) error {
 		return err
 	}
 	if err := f.openEnvFile(&in); err != nil {
+		return err
+	}
+	if err := f.admit(ctx, &in, request.Identity, &deps); err != nil {
 		return err
 	}
 	result, err := f.runJoin(ctx, request, deps, in.logMode)
@@ -105,16 +108,25 @@ func (f *front) deps(in *inputs, identity join.Identity) (join.Deps, error) {
 		return d, nil
 	}
 	var err error
-	d.IDToken, err = f.idTokens(in, identity.Audience)
+	audience := identity.Audience
+	if identity.ClientID == "" { // leave's, which finds both in the session
+		audience = ""
+	}
+	d.IDToken, err = f.idTokens(in, audience)
 	return d, err
 }
 
 // idTokens is how this job gets ID tokens. That there can be none for an
-// audience is found out here, without asking the network.
+// audience is found out here, without asking the network; "" is one that is not
+// known yet.
 func (f *front) idTokens(in *inputs, audience string) (func(context.Context, string) (idtoken.Token, error), error) {
 	env := idtoken.Env(f.env)
 	source, err := f.idTokenSource(in)
-	if err == nil {
+	switch {
+	case err != nil:
+	case audience == "":
+		err = source.Check(env)
+	default:
 		err = source.Ready(env, audience)
 	}
 	return func(ctx context.Context, audience string) (idtoken.Token, error) {

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"net/http"
 	"os"
@@ -22,7 +23,10 @@ import (
 )
 
 // request checks all that the user said and turns it into what join needs.
-func (f *front) request(in *inputs) (join.Request, error) {
+func (f *front) request(ctx context.Context, in *inputs) (join.Request, error) {
+	if err := f.useSpec(ctx, in); err != nil {
+		return join.Request{}, err
+	}
 	r := join.Request{
 		Dir:      f.sessionDir(in),
 		Network:  wishes[in.network],
@@ -33,7 +37,7 @@ func (f *front) request(in *inputs) (join.Request, error) {
 		Timeout:  in.timeout,
 	}
 	for _, fill := range []func(*inputs, *join.Request) error{
-		fillTags, fillTargets, f.fillUp, fillFlags, fillIdentity, checkServers, f.fillInstall,
+		fillTags, fillTargets, f.fillUp, withinSpec, fillFlags, fillIdentity, checkServers, f.fillInstall,
 	} {
 		if err := fill(in, &r); err != nil {
 			return join.Request{}, err
@@ -92,8 +96,8 @@ func (f *front) fillUp(in *inputs, r *join.Request) error {
 // upFlags are the inputs that flags of `tailscale up` exist for.
 func (in *inputs) upFlags(tags []string, name string) []string {
 	flags := []string{
-		fmt.Sprintf("--accept-routes=%t", in.acceptRoutes),
-		fmt.Sprintf("--accept-dns=%t", in.acceptDNS),
+		fmt.Sprintf("--accept-routes=%t", orTrue(in.acceptRoutes)),
+		fmt.Sprintf("--accept-dns=%t", orTrue(in.acceptDNS)),
 		"--hostname=" + cmp.Or(in.hostname, name),
 		"--advertise-tags=" + strings.Join(tags, ","),
 	}

@@ -33,12 +33,15 @@ func (f *front) runCommand(ctx context.Context, args []string) error {
 		return err
 	}
 	in.session = f.ownSession(fs)
-	request, err := f.request(&in)
+	request, err := f.request(ctx, &in)
 	if err != nil {
 		return err
 	}
 	deps, err := f.deps(&in, request.Identity)
 	if err != nil {
+		return err
+	}
+	if err := f.admit(ctx, &in, request.Identity, &deps); err != nil {
 		return err
 	}
 	r := run{front: f, in: &in, request: request, deps: deps, command: child.Command{Path: program, Args: words}}

@@ -84,6 +84,30 @@ func (b boolean) String() string {
 
 func (b boolean) IsBoolFlag() bool { return true }
 
+// A decision is a boolean that may be left to somebody else.
+type decision struct{ value **bool }
+
+func (d decision) Set(value string) error {
+	var decided bool
+	if err := (boolean{&decided}).Set(value); err != nil {
+		return err
+	}
+	*d.value = &decided
+	return nil
+}
+
+func (d decision) String() string {
+	if d.value == nil || *d.value == nil {
+		return ""
+	}
+	return strconv.FormatBool(**d.value)
+}
+
+func (d decision) IsBoolFlag() bool { return true }
+
+// orTrue is a decision that nobody may have made.
+func orTrue(decided *bool) bool { return decided == nil || *decided }
+
 // A choice takes one of a few words.
 type choice struct {
 	value *string

@@ -20,6 +20,10 @@ func File(path string) Store {
 	f := file(path)
 	return Store{
 		Where: f.where(),
+		missing: func() bool {
+			_, err := os.Stat(path)
+			return errors.Is(err, fs.ErrNotExist)
+		},
 		List: func(context.Context) (Listing, error) {
 			_, set, err := f.read()
 			return Listing{Specs: set}, err

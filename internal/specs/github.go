@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 
 	"github.com/tailjoin/tailjoin/internal/github"
 	"github.com/tailjoin/tailjoin/internal/secret"
@@ -69,16 +71,16 @@ func (v variables) remove(ctx context.Context, name string) (found bool, err err
 // the spec that is asked for is read.
 func Passed(raw secret.Text) Place {
 	const where = "the input specs"
-	return Place{where, func(_ context.Context, name string) (spec.Spec, bool, []string, error) {
+	return Place{where, func(_ context.Context, name string) (spec.Spec, bool, string, error) {
 		all, err := spec.Variables(where, raw)
 		if err != nil {
-			return spec.Spec{}, false, nil, err
+			return spec.Spec{}, false, "", err
 		}
 		text, found := all[name]
 		if !found {
-			return spec.Spec{}, false, keys(all), nil
+			return spec.Spec{}, false, has(slices.Sorted(maps.Keys(all))), nil
 		}
 		one, err := spec.ReadOne("the variable "+spec.Variable(name), text)
-		return one, true, nil, err
+		return one, true, "", err
 	}}
 }

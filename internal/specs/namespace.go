@@ -5,9 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"reflect"
-	"slices"
 
 	"github.com/tailjoin/tailjoin/internal/diag"
 	"github.com/tailjoin/tailjoin/internal/namespace"
@@ -83,5 +81,3 @@ func (w workspace) remove(ctx context.Context, name string) (found bool, err err
 	}
 	return true, err
 }
-
-func keys[T any](m map[string]T) []string { return slices.Sorted(maps.Keys(m)) }

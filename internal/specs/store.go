@@ -19,8 +19,9 @@ type Store struct {
 	// List are all specs, read strictly.
 	List func(context.Context) (Listing, error)
 
-	put    func(ctx context.Context, name string, s spec.Spec) error
-	remove func(ctx context.Context, name string) (found bool, err error)
+	missing func() bool // there is no such place; nil is never
+	put     func(ctx context.Context, name string, s spec.Spec) error
+	remove  func(ctx context.Context, name string) (found bool, err error)
 }
 
 // A Listing is what a store has. Its JSON is that of Namespace's own program.
@@ -56,20 +57,28 @@ func (s Store) Remove(ctx context.Context, name string) error {
 
 // A Place is where a job looks for the spec that it names.
 type Place struct {
-	Where string
-	get   func(ctx context.Context, name string) (one spec.Spec, found bool, others []string, err error)
+	where string
+	get   func(ctx context.Context, name string) (one spec.Spec, found bool, instead string, err error)
 }
 
 // Place is the store as a job sees it.
 func (s Store) Place() Place {
-	return Place{s.Where, func(ctx context.Context, name string) (spec.Spec, bool, []string, error) {
+	return Place{s.Where, func(ctx context.Context, name string) (spec.Spec, bool, string, error) {
 		all, err := s.List(ctx)
 		one, found := all.Specs[name]
 		if err == nil && found {
 			err = one.Check(fmt.Sprintf("the spec %s in %s", name, s.Where))
 		}
-		return one, found, all.Specs.Names(), err
+		return one, found, s.instead(all), err
 	}}
+}
+
+// instead is what there is where a spec is not.
+func (s Store) instead(all Listing) string {
+	if s.missing != nil && s.missing() {
+		return "is not there"
+	}
+	return has(all.Specs.Names())
 }
 
 // Find looks in one place after the other: the first that has the spec is the
@@ -77,20 +86,20 @@ func (s Store) Place() Place {
 func Find(ctx context.Context, name string, places ...Place) (spec.Spec, error) {
 	var looked []diag.Fact
 	for _, p := range places {
-		one, found, others, err := p.get(ctx, name)
+		one, found, instead, err := p.get(ctx, name)
 		if found || err != nil {
 			return one, err
 		}
-		looked = append(looked, diag.Fact{Name: "looked in", Value: p.Where + ", which has " + listed(others)})
+		looked = append(looked, diag.Fact{Name: "looked in", Value: p.where + ", which " + instead})
 	}
 	return spec.Spec{}, unknown(name, looked)
 }
 
-func listed(names []string) string {
+func has(names []string) string {
 	if len(names) == 0 {
-		return "no spec"
+		return "has no spec"
 	}
-	return strings.Join(names, ", ")
+	return "has " + strings.Join(names, ", ")
 }
 
 func unknown(name string, looked []diag.Fact) error {
