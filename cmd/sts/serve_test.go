@@ -16,7 +16,7 @@ import (
 
 // plain is a configuration without TLS: nobody issues certificates here.
 const plain = `
-server: {tls: off}
+server: {tls: off, burst: 500}
 tokens:
   allowedAudiences: [https://api.example.com, sts.amazonaws.com, "https://*.internal.example.com"]
   subjectClaim: capability
@@ -153,7 +153,9 @@ func TestServe_rotatesWhileItServes(t *testing.T) {
 	kids := map[string]bool{}
 	var tokens []string
 	run(t, s, "keys", "rotate", "--force")
-	for end := time.Now().Add(patience); len(kids) < 2 && time.Now().Before(end); {
+	again := time.NewTicker(50 * time.Millisecond)
+	defer again.Stop()
+	for end := time.Now().Add(patience); len(kids) < 2 && time.Now().Before(end); <-again.C {
 		a := web.ask(t, s.url, "https://api.example.com")
 		if a.code == "rate_limited" {
 			continue
@@ -178,7 +180,14 @@ func TestServe_hasNoPagesForDebugging(t *testing.T) {
 	t.Parallel()
 	tn := tailnet(t, localtailnet.Options{})
 	web := join(t, tn, "web", "tag:web")
-	s := serve(t, tn, t.TempDir(), plain, mintKey(tn, "tag:tsiam"))
+	ops := "127.0.0.1:" + freePort(t)
+	s := serve(t, tn, t.TempDir(), strings.Replace(plain, "tls: off", "tls: off, opsListen: '"+ops+"'", 1), mintKey(tn, "tag:tsiam"))
+	here := &caller{Client: http.DefaultClient}
+	for path, want := range map[string]int{"/metrics": 200, "/readyz": 200, "/debug/pprof/": 404, "/token": 404, "/.well-known/jwks.json": 404} {
+		if status, body := here.get(t, "http://"+ops+path); status != want {
+			t.Errorf("GET %s at the address for operators: %d %s", path, status, body)
+		}
+	}
 	for _, path := range []string{"/debug/pprof/", "/debug/vars", "/metrics"} {
 		if status, _ := web.get(t, s.url+path); status != http.StatusNotFound {
 			t.Errorf("GET %s: %d", path, status)

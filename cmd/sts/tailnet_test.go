@@ -19,6 +19,11 @@ import (
 	"github.com/tailjoin/tailjoin/internal/sts"
 )
 
+func TestMain(m *testing.M) {
+	localtailnet.KeepOffTheNetwork()
+	os.Exit(m.Run())
+}
+
 // patience is for a machine that is busy with other tests.
 const patience = time.Minute
 

@@ -86,9 +86,13 @@ func (t *Tailnet) StartPeer(ctx context.Context, o PeerOptions) (*Peer, error) {
 	return p, nil
 }
 
-// keepOffTheNetwork sets what keeps a node from talking to anything but this
-// tailnet. tsnet has no options for it; the variables are the whole process's,
-// and may not be set again while a peer reads them.
+// KeepOffTheNetwork keeps every node of this process from talking to anything
+// but its tailnet. StartPeer does it; whoever runs other nodes does it before
+// the first.
+func KeepOffTheNetwork() { keepOffTheNetwork() }
+
+// keepOffTheNetwork: tsnet has no options for it; the variables are the whole
+// process's, and may not be set again while a peer reads them.
 var keepOffTheNetwork = sync.OnceFunc(func() {
 	envknob.SetNoLogsNoSupport()
 	envknob.Setenv("TS_DISABLE_PORTMAPPER", "1")

@@ -49,13 +49,18 @@ func isSection(t reflect.Type) bool { return t.Kind() == reflect.Struct && t != 
 // Key is the setting's key in the file: tokens.lifetime.
 func (s Setting) Key() string { return strings.Join(s.Path, ".") }
 
-// Flag is its flag, without the dashes: tokens-lifetime.
+// Flag is its flag, without the dashes: tokens-lifetime, or a shorter one.
 func (s Setting) Flag() string {
 	if s.flag != "" {
 		return s.flag
 	}
+	return Flag(s.Path)
+}
+
+// Flag is the flag that a path of keys would have: no word of it is left out.
+func Flag(path []string) string {
 	var b strings.Builder
-	runes := []rune(strings.Join(s.Path, "-"))
+	runes := []rune(strings.Join(path, "-"))
 	for i, r := range runes {
 		if unicode.IsUpper(r) && (unicode.IsLower(runes[i-1]) || i+1 < len(runes) && unicode.IsLower(runes[i+1]) && runes[i-1] != '-') {
 			b.WriteByte('-')
