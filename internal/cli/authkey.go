@@ -21,15 +21,18 @@ func authkeyVerbs() []command {
 	}
 }
 
-// keyInputs are the inputs of every verb of authkey.
+// keyInputs are the inputs of every verb of authkey, and of others that speak
+// to the API only.
 type keyInputs struct {
 	inputs
 	fallback bool
+	narrower string // what would be enough, instead of an API key
 }
 
 func (k *keyInputs) flags(fs *flag.FlagSet) {
 	k.idToken(fs)
 	k.api(fs)
+	k.narrower = "an OAuth client with the scope auth_keys may make keys for its tags"
 	fs.Var(boolean{&k.fallback}, "api-key-fallback", "without OAuth credentials, use TAILSCALE_API_KEY with TAILSCALE_TAILNET; it may do all that its owner may")
 }
 
@@ -63,7 +66,7 @@ func (f *front) byAPIKey(in *keyInputs) (access.Request, error) {
 	case !in.fallback:
 		return access.Request{}, diag.Input("nothing says who asks: there is no oauth-client-id and no oauth-secret",
 			"give one of them. "+apiKey+" is set, but it is used only with --api-key-fallback: an API key may do all that its owner may,\n"+
-				"in the whole tailnet, where an OAuth client with the scope auth_keys may make keys for its tags")
+				"in the whole tailnet, where "+in.narrower)
 	case f.env(apiKey) == "":
 		return access.Request{}, diag.Input("nothing says who asks: there are no OAuth credentials, and "+apiKey+" is not set",
 			"give oauth-client-id, to use the job's own identity; or oauth-secret. A secret is empty in a pull request from a fork")
@@ -76,7 +79,7 @@ func (f *front) byAPIKey(in *keyInputs) (access.Request, error) {
 	if err := checkServers(&in.inputs, &join.Request{}); err != nil {
 		return access.Request{}, err
 	}
-	f.log("").Warn("using " + apiKey + ", which may do all that its owner may: an OAuth client with the scope auth_keys is enough for this")
+	f.log("").Warn("using " + apiKey + ", which may do all that its owner may: " + in.narrower)
 	api := &tsapi.Client{BaseURL: in.apiBase(), Tailnet: f.env(ofTailnet), UserAgent: "tailjoin/" + f.Version}
 	return access.Request{APIKey: key, API: api, Mask: f.mask, Again: f.again}, nil
 }

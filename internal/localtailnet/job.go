@@ -41,7 +41,7 @@ func (j Job) filled() Job {
 // Source: https://docs.github.com/actions/reference/security/oidc.
 func (j Job) Subject() string {
 	j = j.filled()
-	if j.Template == nil {
+	if len(j.Template) == 0 {
 		return j.repo() + ":" + j.context()
 	}
 	claims := j.claims()
