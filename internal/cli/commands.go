@@ -26,6 +26,7 @@ func commands() []command {
 		{name: "ci", summary: "say what this job is and what it lacks", run: (*front).describe},
 		{name: "token", verbs: tokenVerbs()},
 		{name: "authkey", verbs: authkeyVerbs()},
+		{name: "doctor", summary: "find out why a join will not work; changes nothing", run: (*front).doctor},
 		{name: "trust", verbs: trustVerbs()},
 		{name: "version", summary: "print the version", run: (*front).version},
 	}

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/tailjoin/tailjoin/internal/diag/diagtest"
+	"github.com/tailjoin/tailjoin/internal/doctor"
 	"github.com/tailjoin/tailjoin/internal/spec"
 )
 
@@ -20,6 +21,7 @@ func TestErrorsPage_showsWhatIsRendered(t *testing.T) {
 		notRun("make deploy", &exec.Error{Name: "make deploy", Err: exec.ErrNotFound}),
 		notRun("./deploy.sh", &exec.Error{Name: "./deploy.sh", Err: syscall.EACCES}),
 		compareWith(t, "subject=repo:acme/web:*", "environment=production"),
+		verdictOf(doctor.Report{Checks: []doctor.Check{{Name: "api", Result: doctor.OK}, {Name: "exchange", Result: doctor.Failed}, {Name: "services", Result: doctor.Failed}}}),
 	)
 }
 

@@ -39,7 +39,11 @@ type Choice struct {
 // down what it takes for the leftovers of a crash. So a second daemon is a
 // userspace one that has not the rights to do that.
 func Choose(ctx context.Context, wish Wish) Choice {
-	other := neighbour(ctx)
+	return choose(wish, neighbour(ctx), func() error { return canSudo(ctx) })
+}
+
+// choose is Choose on a machine with this other tailscaled, "" for none.
+func choose(wish Wish, other string, sudoWorks func() error) Choice {
 	root := os.Geteuid() == 0
 	apart := Rights{Nobody: root && other != "" && runtime.GOOS == "linux"}
 	switch {
@@ -50,7 +54,7 @@ func Choose(ctx context.Context, wish Wish) Choice {
 	case root:
 		return asRoot()
 	default:
-		return bySudo(ctx)
+		return bySudo(sudoWorks)
 	}
 }
 
@@ -61,11 +65,11 @@ func asRoot() Choice {
 	return Choice{Rights: Rights{TUN: true}}
 }
 
-func bySudo(ctx context.Context) Choice {
+func bySudo(works func() error) Choice {
 	if reason := noDevice(); reason != "" {
 		return Choice{Reason: reason}
 	}
-	if err := canSudo(ctx); err != nil {
+	if err := works(); err != nil {
 		return Choice{Reason: fmt.Sprintf("not root, and sudo does not let us be (%v)", err)}
 	}
 	return Choice{Rights: Rights{TUN: true, Sudo: true}}

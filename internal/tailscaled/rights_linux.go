@@ -56,6 +56,17 @@ func noTUN() string {
 	if !hasCapability(unix.CAP_NET_ADMIN) {
 		return "root lacks the capability NET_ADMIN"
 	}
+	return cannotOpen()
+}
+
+// cannotOpen says why the device is of no use: a container may see it and must
+// not open it, or the kernel has no driver for it. Opening makes nothing.
+func cannotOpen() string {
+	device, err := os.OpenFile("/dev/net/tun", os.O_RDWR, 0)
+	if err != nil {
+		return "/dev/net/tun is of no use: " + err.Error()
+	}
+	device.Close()
 	return ""
 }
 
