@@ -1,7 +1,6 @@
 package trust
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 
@@ -13,24 +12,24 @@ import (
 // An issuerForm is what is known of one issuer's tokens.
 type issuerForm struct {
 	platform string // as package idtoken calls it
-	issuer   *regexp.Regexp
-	varies   *regexp.Regexp // parts of the subject that differ from run to run, in groups; nil: none
-	fixed    bool           // nobody but the issuer decides on the audience
+	issuer   pattern
+	varies   pattern // parts of the subject that differ from run to run, in groups; "": none
+	fixed    bool    // nobody but the issuer decides on the audience
 }
 
 // issuers are those whose subjects are known part by part.
 var issuers = []issuerForm{
-	{"github", regexp.MustCompile(`^https://token\.actions\.|/_services/token$`), nil, false},
-	{"gitlab", regexp.MustCompile(`^https://gitlab\.`), nil, false},
-	{"buildkite", regexp.MustCompile(`^https://agent\.buildkite\.com$`), regexp.MustCompile(`:commit:([^:]*):step:(.*)$`), false},
-	{"circleci", regexp.MustCompile(`^https://oidc\.circleci\.com`), regexp.MustCompile(`/user/([^/]*)`), false},
-	{"bitbucket", regexp.MustCompile(`^https://api\.bitbucket\.org/`), regexp.MustCompile(`^\{[^}]*\}(?::\{[^}]*\})?:(\{[^}]*\})$`), false},
-	{"namespace", regexp.MustCompile(`^https://federation\.namespaceapis\.com$`), regexp.MustCompile(`/([^/]*)$`), false},
-	{"fly", regexp.MustCompile(`^https://oidc\.fly\.io/`), regexp.MustCompile(`^[^:]*:[^:]*:(.*)$`), false},
-	{"azure-devops", regexp.MustCompile(`^https://vstoken\.dev\.azure\.com/`), nil, true},
-	{"semaphore", regexp.MustCompile(`^https://[^/]*\.semaphoreci\.com$`), nil, true},
-	{"spacelift", regexp.MustCompile(`^https://[^/]*\.app\.spacelift\.io$`), nil, true},
-	{"vercel", regexp.MustCompile(`^https://oidc\.vercel\.com`), nil, true},
+	{"github", `^https://token\.actions\.|/_services/token$`, "", false},
+	{"gitlab", `^https://gitlab\.`, "", false},
+	{"buildkite", `^https://agent\.buildkite\.com$`, `:commit:([^:]*):step:(.*)$`, false},
+	{"circleci", `^https://oidc\.circleci\.com`, `/user/([^/]*)`, false},
+	{"bitbucket", `^https://api\.bitbucket\.org/`, `^\{[^}]*\}(?::\{[^}]*\})?:(\{[^}]*\})$`, false},
+	{"namespace", `^https://federation\.namespaceapis\.com$`, `/([^/]*)$`, false},
+	{"fly", `^https://oidc\.fly\.io/`, `^[^:]*:[^:]*:(.*)$`, false},
+	{"azure-devops", `^https://vstoken\.dev\.azure\.com/`, "", true},
+	{"semaphore", `^https://[^/]*\.semaphoreci\.com$`, "", true},
+	{"spacelift", `^https://[^/]*\.app\.spacelift\.io$`, "", true},
+	{"vercel", `^https://oidc\.vercel\.com`, "", true},
 }
 
 // OfToken is the job that a token is of, and its other runs. The token is not
@@ -44,7 +43,7 @@ func OfToken(c idtoken.Claims, where Where) (Workload, error) {
 		return Workload{}, badProject("a branch or an environment", "none: the token says where its job ran")
 	}
 	w := Workload{Issuer: c.Issuer, Subject: c.Subject, Name: nameOf("token", c.Subject), Project: "job"}
-	i := slices.IndexFunc(issuers, func(f issuerForm) bool { return f.issuer.MatchString(c.Issuer) })
+	i := slices.IndexFunc(issuers, func(f issuerForm) bool { return f.issuer.matches(c.Issuer) })
 	if i < 0 {
 		w.Audience = ownAudience(c)
 		w.Notes = append(w.Notes, "the issuer is not one that tailjoin knows: if a part of the subject differs from run to run,\nmake the credential by tailjoin trust create, with a * there")
@@ -53,7 +52,7 @@ func OfToken(c idtoken.Claims, where Where) (Workload, error) {
 	f := issuers[i]
 	w.Platform = f.platform
 	w.Claims = stable(c)
-	if f.varies != nil {
+	if f.varies != "" {
 		w.Subject = starred(c.Subject, f.varies)
 	}
 	if f.fixed {
@@ -81,8 +80,8 @@ func ownAudience(c idtoken.Claims) string {
 }
 
 // starred puts a * in the place of each group that matched.
-func starred(text string, parts *regexp.Regexp) string {
-	match := parts.FindStringSubmatchIndex(text)
+func starred(text string, parts pattern) string {
+	match := parts.compile().FindStringSubmatchIndex(text)
 	for i := len(match) - 2; i >= 2; i -= 2 {
 		text = text[:match[i]] + "*" + text[match[i+1]:]
 	}

@@ -1,9 +1,6 @@
 package trust
 
-import (
-	"regexp"
-	"strings"
-)
+import "strings"
 
 // Issuers of the platforms' own servers.
 const (
@@ -12,17 +9,17 @@ const (
 	namespaceIssuer = "https://federation.namespaceapis.com"
 )
 
-var (
-	gitlabProject     = regexp.MustCompile(`^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)+$`)
-	buildkitePipeline = regexp.MustCompile(`^([a-z0-9-]+)/([a-z0-9-]+)$`)
-	namespaceSpace    = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
+const (
+	gitlabProject     pattern = `^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)+$`
+	buildkitePipeline pattern = `^([a-z0-9-]+)/([a-z0-9-]+)$`
+	namespaceSpace    pattern = `^[A-Za-z0-9_-]+$`
 )
 
 // OfGitLab is the jobs of a project, GROUP/PROJECT. The default branch is not
 // asked for: it is main.
 // Source: https://docs.gitlab.com/ci/secrets/id_token_authentication.
 func OfGitLab(project string, where Where) (Workload, error) {
-	if !gitlabProject.MatchString(project) {
+	if !gitlabProject.matches(project) {
 		return Workload{}, badProject(project, "GROUP/PROJECT, as in the project's address")
 	}
 	if err := where.check(); err != nil {
@@ -62,7 +59,7 @@ func whereOr(where Where, branch string) Where {
 // OfBuildkite is the jobs of a pipeline, ORG/PIPELINE, of any commit and step.
 // Source: https://buildkite.com/docs/agent/cli/reference/oidc.
 func OfBuildkite(pipeline string, where Where) (Workload, error) {
-	match := buildkitePipeline.FindStringSubmatch(pipeline)
+	match := buildkitePipeline.compile().FindStringSubmatch(pipeline)
 	if match == nil {
 		return Workload{}, badProject(pipeline, "ORG/PIPELINE, as in the pipeline's address")
 	}
@@ -84,7 +81,7 @@ func OfBuildkite(pipeline string, where Where) (Workload, error) {
 // OfNamespace is every workload of a workspace.
 // Source: https://namespace.so/docs/federation/openid.
 func OfNamespace(workspace string, where Where) (Workload, error) {
-	if !namespaceSpace.MatchString(workspace) {
+	if !namespaceSpace.matches(workspace) {
 		return Workload{}, badProject(workspace, "the workspace's ID, as `nsc auth whoami` says it")
 	}
 	if where.ref() != "" || where.Environment != "" {

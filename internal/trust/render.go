@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -26,7 +25,7 @@ var Formats = map[string]func(c tsapi.Credential, api string) string{
 // resources are those of tailscale/tailscale, the provider.
 var resources = map[tsapi.Kind]string{tsapi.Federated: "tailscale_federated_identity", tsapi.OAuthClient: "tailscale_oauth_client"}
 
-var notInNames = regexp.MustCompile(`[^A-Za-z0-9_]+`)
+const notInNames pattern = `[^A-Za-z0-9_]+`
 
 func terraform(c tsapi.Credential) string {
 	var b strings.Builder
@@ -59,7 +58,7 @@ func terraform(c tsapi.Credential) string {
 
 // label names a resource; it begins with a letter.
 func label(name string) string {
-	name = strings.ToLower(notInNames.ReplaceAllString(name, "_"))
+	name = strings.ToLower(notInNames.replace(name, "_"))
 	if name == "" || name[0] >= '0' && name[0] <= '9' {
 		return "c_" + name
 	}

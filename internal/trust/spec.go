@@ -1,7 +1,6 @@
 package trust
 
 import (
-	"regexp"
 	"strings"
 
 	"github.com/tailjoin/tailjoin/internal/spec"
@@ -37,11 +36,11 @@ func (w Workload) Spec(c tsapi.Credential) spec.Spec {
 // does not match a slash.
 func crossing(pattern string) string { return strings.ReplaceAll(pattern, "*", "**") }
 
-var notInSpecNames = regexp.MustCompile(`[^a-z0-9]+`)
+const notInSpecNames pattern = `[^a-z0-9]+`
 
 // SpecName is a name for the workload's spec that every store can hold.
 func (w Workload) SpecName() string {
-	name := strings.Trim(notInSpecNames.ReplaceAllString(strings.ToLower(w.Project), "-"), "-")
+	name := strings.Trim(notInSpecNames.replace(strings.ToLower(w.Project), "-"), "-")
 	if name == "" || name[0] >= '0' && name[0] <= '9' {
 		name = strings.TrimSuffix("job-"+name, "-")
 	}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -24,9 +23,9 @@ type Wish struct {
 	Claims                    []string // NAME=PATTERN
 }
 
-var (
-	nameForm  = regexp.MustCompile(`^[A-Za-z0-9](?:[A-Za-z0-9 -]{0,48}[A-Za-z0-9])?$`)
-	scopeForm = regexp.MustCompile(`^[a-z_-]+(:[a-z_]+)*$`)
+const (
+	nameForm  pattern = `^[A-Za-z0-9](?:[A-Za-z0-9 -]{0,48}[A-Za-z0-9])?$`
+	scopeForm pattern = `^[a-z_-]+(:[a-z_]+)*$`
 )
 
 // Credential checks all that was said, as far as it can be checked without
@@ -45,7 +44,7 @@ func (w Wish) Credential() (tsapi.Credential, error) {
 }
 
 func (w Wish) checkName(*tsapi.Credential) error {
-	if nameForm.MatchString(w.Name) {
+	if nameForm.matches(w.Name) {
 		return nil
 	}
 	return diag.Input(fmt.Sprintf("a trust credential cannot be called %q", w.Name),
@@ -58,7 +57,7 @@ func (w Wish) checkScopes(c *tsapi.Credential) error {
 		return diag.Input("a trust credential without scopes is good for nothing", "name some; to let nodes join that is --scope auth_keys")
 	}
 	for _, scope := range c.Scopes {
-		if !scopeForm.MatchString(scope) {
+		if !scopeForm.matches(scope) {
 			return diag.Input(fmt.Sprintf("%q is not a scope", scope),
 				"scopes are such as auth_keys, devices:core or dns:read: https://tailscale.com/docs/reference/trust-credentials#scopes")
 		}

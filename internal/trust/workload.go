@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -83,7 +82,7 @@ func (w Workload) Wish(name string, scopes, tags []string, where Where) (Wish, e
 	return wish, nil
 }
 
-var notInDescriptions = regexp.MustCompile(`[^A-Za-z0-9]+`)
+const notInDescriptions pattern = `[^A-Za-z0-9]+`
 
 // longestName is the API's limit of a description.
 const longestName = 50
@@ -92,7 +91,7 @@ const longestName = 50
 // a long one is cut off, its end stands for.
 func nameOf(parts ...string) string {
 	whole := strings.Join(parts, " ")
-	name := strings.TrimSpace(notInDescriptions.ReplaceAllString(whole, " "))
+	name := strings.TrimSpace(notInDescriptions.replace(whole, " "))
 	if len(name) <= longestName {
 		return name
 	}
