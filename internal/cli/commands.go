@@ -23,6 +23,7 @@ func commands() []command {
 		{name: "join", summary: "put this job on a tailnet", run: (*front).join},
 		{name: "leave", summary: "take it off again: nothing is left", run: (*front).leave},
 		{name: "run", summary: "join, run a command, leave: run -- COMMAND", run: (*front).runCommand},
+		{name: "spec", verbs: specVerbs()},
 		{name: "ci", summary: "say what this job is and what it lacks", run: (*front).describe},
 		{name: "token", verbs: tokenVerbs()},
 		{name: "authkey", verbs: authkeyVerbs()},

@@ -218,18 +218,6 @@ func (f *front) githubJobs(ctx context.Context, in *setupInputs) (w trust.Worklo
 	return trust.OfGitHub(repository, subject, cmp.Or(in.issuer, client.Issuer()), in.where)
 }
 
-// github is a client that shows the given token, or one of the environment.
-func (f *front) github(token secret.Text) (*github.Client, error) {
-	from := "--github-token"
-	for _, name := range []string{"GH_TOKEN", "GITHUB_TOKEN"} {
-		if token.IsZero() {
-			token, from = secret.New(f.env(name)), name
-		}
-	}
-	f.mask(token)
-	return github.New(github.Options{Token: token, From: from, BaseURL: f.env("GITHUB_API_URL"), UserAgent: "tailjoin/" + f.Version})
-}
-
 // tokensJob reads the token, which nobody verifies: it says what the user means.
 func (f *front) tokensJob(ctx context.Context, in *setupInputs) (trust.Workload, error) {
 	token, err := f.tokenToInspect(ctx, &in.inputs, in.words[0])

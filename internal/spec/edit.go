@@ -5,9 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
-	"strings"
 
-	"github.com/go-json-experiment/json/jsontext"
 	"github.com/tailscale/hujson"
 )
 
@@ -36,19 +34,19 @@ func Put(raw []byte, name string, s Spec) ([]byte, error) {
 		return nil, err
 	}
 	var patch []operation
-	here := jsontext.Pointer("/specs").AppendToken(name)
-	merge(&patch, "", root, wanted, string(here))
+	here := path{"specs", name}
+	merge(&patch, nil, root, wanted)
 	if len(patch) == 0 {
 		return raw, nil
 	}
-	isNew := root.Find(string(here)) == nil
+	isNew := root.Find(here.pointer()) == nil
 	if err := change(&root, patch); err != nil {
 		return nil, err
 	}
 	if isNew {
 		unfold(&root)
 		unfold(root.Find("/specs"))
-		unfold(root.Find(string(here)))
+		unfold(root.Find(here.pointer()))
 	}
 	root.Format()
 	return root.Pack(), nil
@@ -60,7 +58,7 @@ func Remove(raw []byte, name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := change(&root, []operation{{Op: "remove", Path: jsontext.Pointer("/specs").AppendToken(name)}}); err != nil {
+	if err := change(&root, []operation{{Op: "remove", Path: path{"specs", name}.pointer()}}); err != nil {
 		return nil, err
 	}
 	root.Format()
@@ -76,9 +74,9 @@ func parseFile(raw []byte) (hujson.Value, error) {
 
 // An operation is one of RFC 6902.
 type operation struct {
-	Op    string           `json:"op"`
-	Path  jsontext.Pointer `json:"path"`
-	Value json.RawMessage  `json:"value,omitempty"`
+	Op    string          `json:"op"`
+	Path  string          `json:"path"`
+	Value json.RawMessage `json:"value,omitempty"`
 }
 
 func change(root *hujson.Value, patch []operation) error {
@@ -99,28 +97,28 @@ func unfold(v *hujson.Value) {
 	}
 }
 
-// merge makes old what want is, member by member, so that comments stay. What
-// old has beyond that goes, but only from whole on: beside it are other specs.
-func merge(patch *[]operation, here jsontext.Pointer, old, want hujson.Value, whole string) {
+// merge makes old what want is, member by member, so that comments stay. Other
+// specs stay, too.
+func merge(patch *[]operation, here path, old, want hujson.Value) {
 	before, isObject := old.Value.(*hujson.Object)
 	after, wantsObject := want.Value.(*hujson.Object)
 	if !isObject || !wantsObject {
 		if !same(old, want) {
-			*patch = append(*patch, operation{"replace", here, plain(want)})
+			*patch = append(*patch, operation{"replace", here.pointer(), plain(want)})
 		}
 		return
 	}
 	for _, m := range after.Members {
-		at := here.AppendToken(nameOf(m))
+		at := here.then(nameOf(m))
 		if found, ok := member(before, nameOf(m)); ok {
-			merge(patch, at, found, m.Value, whole)
+			merge(patch, at, found, m.Value)
 		} else {
-			*patch = append(*patch, operation{"add", at, plain(m.Value)})
+			*patch = append(*patch, operation{"add", at.pointer(), plain(m.Value)})
 		}
 	}
 	for _, m := range before.Members {
-		if _, ok := member(after, nameOf(m)); !ok && strings.HasPrefix(string(here)+"/", whole+"/") {
-			*patch = append(*patch, operation{Op: "remove", Path: here.AppendToken(nameOf(m))})
+		if _, ok := member(after, nameOf(m)); !ok && len(here) > 1 { // not beside the spec
+			*patch = append(*patch, operation{Op: "remove", Path: here.then(nameOf(m)).pointer()})
 		}
 	}
 }
@@ -139,7 +137,8 @@ func member(o *hujson.Object, name string) (hujson.Value, bool) {
 	return hujson.Value{}, false
 }
 
-// plain is a value as JSON, without its comments.
+// plain is a value as JSON, without its comments. It is a clone that loses them:
+// what hujson parsed shares its bytes with what it was parsed from.
 func plain(v hujson.Value) json.RawMessage {
 	v = v.Clone()
 	v.Minimize()

@@ -2,25 +2,49 @@ package spec
 
 import (
 	"bytes"
+	"cmp"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
-	"github.com/go-json-experiment/json/jsontext"
 	"github.com/tailjoin/tailjoin/internal/diag"
 	"github.com/tailscale/hujson"
 )
 
 // at adds where in the document a problem is.
-func (d document) at(p *diag.Problem, pointer jsontext.Pointer) *diag.Problem {
+func (d document) at(p *diag.Problem, where path) *diag.Problem {
 	facts := []diag.Fact{}
-	if field := pathOf(pointer); field != "" {
+	if field := where.String(); field != "" {
 		facts = append(facts, diag.Fact{Name: "field", Value: field})
 	}
-	if root, err := hujson.Parse(d.raw); err == nil {
-		facts = append(facts, diag.Fact{Name: "at", Value: d.lineAndColumn(offset(root, pointer))})
+	if root, err := d.parse(); err == nil {
+		facts = append(facts, diag.Fact{Name: "at", Value: d.lineAndColumn(offset(root, where))})
 	}
 	p.Facts = append(facts, p.Facts...)
 	return p
+}
+
+// deepest is how far objects and lists may be inside each other: a spec needs
+// six, and a parser that calls itself for each ends with the stack.
+const deepest = 1000
+
+var errDeep = errors.New("objects and lists are too far inside each other")
+
+func (d document) parse() (hujson.Value, error) {
+	depth := 0
+	for _, c := range d.raw {
+		switch c {
+		case '[', '{':
+			depth++
+		case ']', '}':
+			depth--
+		}
+		if depth > deepest {
+			return hujson.Value{}, errDeep
+		}
+	}
+	return hujson.Parse(d.raw)
 }
 
 func (d document) lineAndColumn(offset int) string {
@@ -30,20 +54,24 @@ func (d document) lineAndColumn(offset int) string {
 	return fmt.Sprintf("line %d, column %d", line, column)
 }
 
-// pathOf is a pointer as people write it: specs.corp.tags.0.
-func pathOf(pointer jsontext.Pointer) string {
-	var tokens []string
-	for token := range pointer.Tokens() {
-		tokens = append(tokens, token)
-	}
-	return strings.Join(tokens, ".")
-}
+// A path leads to a field or an element: specs, corp, tags, 0.
+type path []string
+
+func (p path) then(token string) path { return append(slices.Clip(p), token) }
+
+func (p path) String() string { return strings.Join(p, ".") }
+
+// orAll is the path, or what an empty one means.
+func (p path) orAll() string { return cmp.Or(p.String(), "it all") }
+
+// pointer is the path in the way of RFC 6901; no name of ours needs escaping.
+func (p path) pointer() string { return "/" + strings.Join(p, "/") }
 
 // offset is where a member's name stands, or an element; the last one, if a
 // name is there twice.
-func offset(v hujson.Value, pointer jsontext.Pointer) int {
+func offset(v hujson.Value, where path) int {
 	at := v.StartOffset
-	for token := range pointer.Tokens() {
+	for _, token := range where {
 		next, start, ok := child(v, token)
 		if !ok {
 			break
@@ -57,7 +85,7 @@ func child(v hujson.Value, token string) (next hujson.Value, start int, ok bool)
 	switch composite := v.Value.(type) {
 	case *hujson.Object:
 		for _, m := range composite.Members {
-			if name, _ := m.Name.Value.(hujson.Literal); name.String() == token {
+			if nameOf(m) == token {
 				next, start, ok = m.Value, m.Name.StartOffset, true
 			}
 		}
@@ -75,8 +103,8 @@ func child(v hujson.Value, token string) (next hujson.Value, start int, ok bool)
 // not show it.
 func (d document) isSecret(at int) error {
 	p := looksSecret(d.where)
-	if root, err := hujson.Parse(d.raw); err == nil {
-		if field := pathOf(fieldAround(root, "", at)); field != "" {
+	if root, err := d.parse(); err == nil {
+		if field := fieldAround(root, nil, at).String(); field != "" {
 			p.Facts = append(p.Facts, diag.Fact{Name: "field", Value: field})
 		}
 	}
@@ -95,19 +123,18 @@ func looksSecret(where string) *diag.Problem {
 
 // fieldAround is the innermost field that covers an offset, but for a name that
 // may itself be what is not to be shown.
-func fieldAround(v hujson.Value, here jsontext.Pointer, at int) jsontext.Pointer {
+func fieldAround(v hujson.Value, here path, at int) path {
 	switch composite := v.Value.(type) {
 	case *hujson.Object:
 		for _, m := range composite.Members {
-			name, _ := m.Name.Value.(hujson.Literal)
 			if m.Name.EndOffset <= at && at < m.Value.EndOffset {
-				return fieldAround(m.Value, here.AppendToken(name.String()), at)
+				return fieldAround(m.Value, here.then(nameOf(m)), at)
 			}
 		}
 	case *hujson.Array:
 		for i, e := range composite.Elements {
 			if e.StartOffset <= at && at < e.EndOffset {
-				return fieldAround(e, here.AppendToken(fmt.Sprint(i)), at)
+				return fieldAround(e, here.then(fmt.Sprint(i)), at)
 			}
 		}
 	}

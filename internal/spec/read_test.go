@@ -64,6 +64,13 @@ func TestReadFile_readsEveryField(t *testing.T) {
 	}
 }
 
+func TestReadFile_leavesTheTextAsItIs(t *testing.T) {
+	raw := []byte(everything)
+	if _, err := spec.ReadFile("f", raw); err != nil || string(raw) != everything {
+		t.Errorf("%v, and now it is\n%s", err, raw)
+	}
+}
+
 func TestReadOne_readsWhatAVariableHolds(t *testing.T) {
 	raw, err := json.Marshal(corp)
 	if err != nil {
@@ -130,6 +137,9 @@ func TestReadFile_saysWhatIsWrongAndWhere(t *testing.T) {
 		"a secret in a list":    {`"tag:deploy"`, `"tskey-auth-hush"`, "spec-holds-secret", "never holds a secret", "line 6, column 24"},
 		"a secret in a name":    {`"eu-2"`, `"tskey-hush"`, "spec-holds-secret", "never holds a secret", "line 23, column 4"},
 		"a secret in a comment": {`// no secret`, `// tskey-hush`, "spec-holds-secret", "never holds a secret", "line 5, column 38"},
+		"a secret in escapes":   {`"T2"`, `"tsk\u0065y-hush"`, "spec-holds-secret", "never holds a secret", "line 23, column 12"},
+		"null":                  {`"auto:any"`, `null`, "spec-invalid", "exit_node has a value of the wrong kind", "line 11, column 4"},
+		"a list for all":        {`"specs": {`, `"specs": [], "x": {`, "spec-invalid", "specs has a value of the wrong kind", "line 3, column 2"},
 		"a token":               {`"auto:any"`, `"github_pat_hush"`, "spec-holds-secret", "never holds a secret", "line 11, column 18"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -157,6 +167,15 @@ func TestReadFile_doesNotShowASecretInAFileThatIsBroken(t *testing.T) {
 	p := diag.As(err)
 	if p.Code != "spec-holds-secret" || strings.Contains(p.Text(), "hush") || !strings.Contains(p.Text(), "line 2, column 12") {
 		t.Errorf("got\n%s", p.Text())
+	}
+}
+
+// Somebody else's file may be anything.
+func TestReadFile_ofBrackets(t *testing.T) {
+	for _, raw := range []string{strings.Repeat("[", 1<<20), strings.Repeat(`{"specs":`, 1<<16), strings.Repeat("[1,", 1<<18) + strings.Repeat("]", 1<<18)} {
+		if _, err := spec.ReadFile("f", []byte(raw)); err == nil {
+			t.Error("it was read")
+		}
 	}
 }
 
