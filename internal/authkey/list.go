@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"sort"
 	"time"
 
 	"github.com/tailjoin/tailjoin/internal/access"
@@ -65,39 +66,44 @@ func List(ctx context.Context, d Deps, f Filter) ([]tsapi.Key, error) {
 func (d Deps) list(ctx context.Context, token tsapi.AccessToken, f Filter) ([]tsapi.Key, error) {
 	keys, err := d.named(ctx, token, f.IDs)
 	if len(f.IDs) == 0 {
-		keys, err = asking(ctx, d, "listing auth keys", func(ctx context.Context) ([]tsapi.Key, error) {
+		keys, err = d.asking(ctx, "listing auth keys", func(ctx context.Context) ([]tsapi.Key, error) {
 			return d.Access.API.Keys(ctx, token)
 		})
 	}
 	if err != nil {
 		return nil, err
 	}
-	now := d.Now()
-	keys = slices.DeleteFunc(keys, func(k tsapi.Key) bool { return !f.holds(k, now) })
-	slices.SortStableFunc(keys, func(a, b tsapi.Key) int { return a.Created.Compare(b.Created) })
-	return keys, nil
+	var meant []tsapi.Key
+	for _, k := range keys {
+		if f.holds(k, d.Now()) {
+			meant = append(meant, k)
+		}
+	}
+	sort.SliceStable(meant, func(i, j int) bool { return meant[i].Created.Before(meant[j].Created) })
+	return meant, nil
 }
 
 // named are the keys with these IDs. What is a key in Tailscale's words only,
 // a trust credential or an API key, is refused.
 func (d Deps) named(ctx context.Context, token tsapi.AccessToken, ids []string) (keys []tsapi.Key, err error) {
 	for _, id := range ids {
-		key, err := asking(ctx, d, "asking for the auth key "+id, func(ctx context.Context) (tsapi.Key, error) {
-			return d.Access.API.Key(ctx, token, id)
+		found, err := d.asking(ctx, "asking for the auth key "+id, func(ctx context.Context) ([]tsapi.Key, error) {
+			key, err := d.Access.API.Key(ctx, token, id)
+			return []tsapi.Key{key}, err
 		})
 		if err != nil {
 			return nil, unknown(id, err)
 		}
-		if key.Type != "auth" {
-			return nil, noAuthKey(id, key.Type)
+		if kind := found[0].Type; kind != "auth" {
+			return nil, noAuthKey(id, kind)
 		}
-		keys = append(keys, key)
+		keys = append(keys, found...)
 	}
 	return keys, nil
 }
 
 // asking tries until there is nothing to be gained by another try.
-func asking[T any](ctx context.Context, d Deps, doing string, op func(context.Context) (T, error)) (T, error) {
+func (d Deps) asking(ctx context.Context, doing string, op func(context.Context) ([]tsapi.Key, error)) ([]tsapi.Key, error) {
 	got, err := retry.Do(ctx, d.Access.Again, op)
 	if err == nil {
 		return got, nil

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 
 	"github.com/tailjoin/tailjoin/internal/diag"
 	"github.com/tailjoin/tailjoin/internal/tsapi"
@@ -36,12 +35,16 @@ func Revoke(ctx context.Context, d Deps, f Filter, dryRun bool) ([]tsapi.Key, er
 	if err != nil {
 		return nil, err
 	}
-	now := d.Now()
-	keys = slices.DeleteFunc(keys, func(k tsapi.Key) bool { return State(k, now) != Usable })
-	if dryRun {
-		return keys, nil
+	var usable []tsapi.Key // of those with an ID some may have ended
+	for _, k := range keys {
+		if State(k, d.Now()) == Usable {
+			usable = append(usable, k)
+		}
 	}
-	return d.revokeAll(ctx, token, keys)
+	if dryRun {
+		return usable, nil
+	}
+	return d.revokeAll(ctx, token, usable)
 }
 
 func (d Deps) revokeAll(ctx context.Context, token tsapi.AccessToken, keys []tsapi.Key) (revoked []tsapi.Key, err error) {
@@ -67,8 +70,8 @@ func (d Deps) revokeAll(ctx context.Context, token tsapi.AccessToken, keys []tsa
 
 // revoke ends one key. That it is gone already is as good.
 func (d Deps) revoke(ctx context.Context, token tsapi.AccessToken, id string) error {
-	_, err := asking(ctx, d, "revoking the auth key "+id, func(ctx context.Context) (struct{}, error) {
-		return struct{}{}, d.Access.API.RevokeKey(ctx, token, id)
+	_, err := d.asking(ctx, "revoking the auth key "+id, func(ctx context.Context) ([]tsapi.Key, error) {
+		return nil, d.Access.API.RevokeKey(ctx, token, id)
 	})
 	if answer, ok := errors.AsType[*tsapi.Error](err); ok && answer.Status == http.StatusNotFound {
 		return nil
