@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/kballard/go-shellquote"
 	"github.com/tailjoin/tailjoin/internal/access"
 	"github.com/tailjoin/tailjoin/internal/tsapi"
 )
@@ -110,6 +109,9 @@ func curl(c tsapi.Credential, api string) string {
 // quoted is one word for a shell.
 func quoted(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
 
+// safe are words that a shell takes as they are.
+const safe pattern = `^[A-Za-z0-9_@%+=:,./-]+$`
+
 // console is what to fill in by hand.
 func console(c tsapi.Credential) string {
 	var b strings.Builder
@@ -157,5 +159,10 @@ func command(verb, nameOrID string, c tsapi.Credential) string {
 	}
 	add("scope", strings.Join(c.Scopes, ","))
 	add("tag", strings.Join(c.Tags, ","))
-	return shellquote.Join(words...)
+	for i, word := range words {
+		if !safe.matches(word) {
+			words[i] = quoted(word)
+		}
+	}
+	return strings.Join(words, " ")
 }
