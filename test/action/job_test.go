@@ -18,6 +18,7 @@ import (
 type job struct {
 	steps   []string          // YAML, each an item of a list without the dash
 	files   map[string]string // or all workflows of the repository, by name
+	others  map[string]string // files of a repository that has the name acme/web to act, too
 	vars    map[string]string // of the repository
 	secrets map[string]string // of the repository; an empty one is none
 	actions []action          // that steps use
@@ -99,7 +100,14 @@ func consumer(t *testing.T, j job) string {
 	for name, text := range j.workflows() {
 		writeFile(t, filepath.Join(dir, ".github/workflows", name), text)
 	}
-	return commit(t, "acme/web", dir).dir
+	for name, text := range j.others {
+		writeFile(t, filepath.Join(dir, name), text)
+	}
+	repository := commit(t, "acme/web", dir)
+	if j.others != nil {
+		git(t, dir, "remote", "add", "origin", "https://github.com/acme/web.git") // for the name alone
+	}
+	return repository.dir
 }
 
 func (j job) workflows() map[string]string {
