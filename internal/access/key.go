@@ -39,7 +39,7 @@ func (r Request) KeyRefused(err error, token tsapi.AccessToken, tags []string) e
 
 // TagsRefused explains an answer that does not let this credential give tags.
 func (r Request) TagsRefused(err error, tags []string) error {
-	return &diag.Problem{
+	p := &diag.Problem{
 		Code:    "tags-not-permitted",
 		Summary: "the credential may not give these tags",
 		Err:     err,
@@ -47,6 +47,10 @@ func (r Request) TagsRefused(err error, tags []string) error {
 		Hint: "add them to the credential, and see that the tailnet policy has them in tagOwners:\n" + Credentials + "\n" + Policy + "\n" +
 			"Of a credential with several tags ask for all of them, or for tags that they own in tagOwners.",
 	}
+	if !r.APIKey.IsZero() {
+		p.Hint = "see that the tailnet policy has them in tagOwners, and that the owner of the key is among those there: " + Policy
+	}
+	return p
 }
 
 func tagsFact(tags []string) diag.Fact {
