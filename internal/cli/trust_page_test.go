@@ -69,6 +69,7 @@ func newPage(t *testing.T) *page {
 	hub := localtailnet.NewGitHub()
 	hub.AddOrg("acme")
 	hub.AddRepository("acme/web", 2002)
+	hub.AddEnvironment("acme/web", "production")
 	hub.SetSubject("repos/acme/web", localtailnet.GitHubSubject{Immutable: true})
 	server := httptest.NewServer(hub)
 	t.Cleanup(server.Close)

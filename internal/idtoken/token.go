@@ -16,8 +16,8 @@ type Token struct {
 	Claims Claims
 }
 
-// Claims are decoded for diagnosis only: nothing here was verified, and
-// nothing may be decided by it. Tailscale verifies.
+// Claims are decoded for diagnosis, and to refuse early what would be refused:
+// nothing here was verified, and nobody may be let in by it. Tailscale verifies.
 type Claims struct {
 	Issuer   string
 	Subject  string

@@ -13,8 +13,8 @@ import (
 const checkout = "uses: actions/checkout@v4"
 
 // A spec is all that the workflow says, but for where this tailnet is.
-func (w *world) withSpec(more string) string {
-	return `{ spec: corp, timeout: 40s, login-server: "` + w.ControlURL + `"` + more + ` }`
+func (w *world) withSpec() string {
+	return `{ spec: corp, timeout: 40s, login-server: "` + w.ControlURL + `" }`
 }
 
 func specFile(allow string) map[string]string {
@@ -37,7 +37,7 @@ func TestRealAct_joinsByASpecInTheRepository(t *testing.T) {
 	w := newWorld(t)
 	got := job{
 		steps: []string{
-			checkout, uses("tailnet", ours, w.withSpec("")), runs(useTailnet),
+			checkout, uses("tailnet", ours, w.withSpec()), runs(useTailnet),
 			runs(`test "${{ steps.tailnet.outputs.hostname }}" = web-job`),
 		},
 		actions: []action{ours},
@@ -50,29 +50,37 @@ func TestRealAct_joinsByASpecInTheRepository(t *testing.T) {
 	w.wantNothingLeft(got)
 }
 
-// The variables are what GitHub keeps; act is given them.
+// The variables are what GitHub keeps; act is given them. A workflow passes all of them, or the one that is needed.
 func TestRealAct_joinsByASpecInVariables(t *testing.T) {
 	ours := releaseOf(t, program("dist"))
-	w := newWorld(t)
-	got := job{
-		steps:   []string{uses("tailnet", ours, w.withSpec(`, specs: "${{ toJSON(vars) }}"`)), runs(useTailnet)},
-		actions: []action{ours},
-		env:     w.env(),
-		vars: map[string]string{
-			"TAILJOIN_SPEC_CORP": `{ "oauth_client_id": "` + client + `", "tags": ["tag:ci"], "allow": { "branches": ["main"] } }`, "OTHER": "x",
-		},
-	}.run(t)
-	if got.exit != 0 || !strings.Contains(got.log, "left the tailnet") {
-		t.Errorf("act's exit status: got %d, want 0\n%s", got.exit, got.log)
+	for name, specs := range map[string]string{
+		"all": `${{ toJSON(vars) }}`,
+		"one": `${{ format('{{"TAILJOIN_SPEC_CORP":{0}}}', toJSON(vars.TAILJOIN_SPEC_CORP)) }}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			with := "\n  spec: corp\n  specs: " + specs + "\n  timeout: 40s\n  login-server: " + w.ControlURL
+			got := job{
+				steps:   []string{uses("tailnet", ours, with), runs(useTailnet)},
+				actions: []action{ours},
+				env:     w.env(),
+				vars: map[string]string{
+					"TAILJOIN_SPEC_CORP": `{ "oauth_client_id": "` + client + `", "tags": ["tag:ci"], "allow": { "branches": ["main"] } }`, "OTHER": "x",
+				},
+			}.run(t)
+			if got.exit != 0 || !strings.Contains(got.log, "left the tailnet") {
+				t.Errorf("act's exit status: got %d, want 0\n%s", got.exit, got.log)
+			}
+			w.wantNothingLeft(got)
+		})
 	}
-	w.wantNothingLeft(got)
 }
 
 func TestRealAct_aSpecForAnotherBranchAsksNobody(t *testing.T) {
 	ours := releaseOf(t, program("dist"))
 	w := newWorld(t)
 	got := job{
-		steps:   []string{checkout, uses("tailnet", ours, w.withSpec(""))},
+		steps:   []string{checkout, uses("tailnet", ours, w.withSpec())},
 		actions: []action{ours},
 		env:     w.env(),
 		others:  specFile(`"branches": ["release/*"]`),
@@ -91,7 +99,7 @@ func TestRealAct_aSpecForAnotherEnvironmentStartsNothing(t *testing.T) {
 	ours := releaseOf(t, program("dist"))
 	w := newWorld(t)
 	got := job{
-		steps:   []string{checkout, uses("tailnet", ours, w.withSpec(""))},
+		steps:   []string{checkout, uses("tailnet", ours, w.withSpec())},
 		actions: []action{ours},
 		env:     w.env(),
 		others:  specFile(`"environments": ["production"]`),
