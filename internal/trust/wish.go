@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/tailjoin/tailjoin/internal/diag"
 	"github.com/tailjoin/tailjoin/internal/spec"
@@ -24,9 +25,13 @@ type Wish struct {
 }
 
 const (
-	nameForm  pattern = `^[A-Za-z0-9](?:[A-Za-z0-9 -]{0,48}[A-Za-z0-9])?$`
-	scopeForm pattern = `^[a-z_-]+(:[a-z_]+)*$`
+	lower    = "abcdefghijklmnopqrstuvwxyz"
+	inNames  = lower + "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 -"
+	inScopes = lower + "_-:"
 )
+
+// isOf holds for a text of these characters, one at least.
+func isOf(characters, text string) bool { return text != "" && strings.Trim(text, characters) == "" }
 
 // Credential checks all that was said, as far as it can be checked without
 // asking Tailscale.
@@ -35,7 +40,7 @@ func (w Wish) Credential() (tsapi.Credential, error) {
 		Kind: orElse(w.Kind, tsapi.Federated), Description: w.Name,
 		Scopes: w.Scopes, Issuer: w.Issuer, Subject: w.Subject, Audience: w.Audience,
 	}
-	for _, check := range []func(*tsapi.Credential) error{w.checkName, w.checkScopes, w.checkTags, w.checkIdentity, w.checkClaims} {
+	for _, check := range []func(*tsapi.Credential) error{w.checkName, w.checkScopes, w.checkTags, w.checkText, w.checkIdentity, w.checkClaims} {
 		if err := check(&c); err != nil {
 			return c, err
 		}
@@ -44,7 +49,7 @@ func (w Wish) Credential() (tsapi.Credential, error) {
 }
 
 func (w Wish) checkName(*tsapi.Credential) error {
-	if nameForm.matches(w.Name) {
+	if isOf(inNames, w.Name) && len(w.Name) <= longestName && w.Name == strings.Trim(w.Name, " -") {
 		return nil
 	}
 	return diag.Input(fmt.Sprintf("a trust credential cannot be called %q", w.Name),
@@ -57,7 +62,7 @@ func (w Wish) checkScopes(c *tsapi.Credential) error {
 		return diag.Input("a trust credential without scopes is good for nothing", "name some; to let nodes join that is --scope auth_keys")
 	}
 	for _, scope := range c.Scopes {
-		if !scopeForm.matches(scope) {
+		if !isOf(inScopes, scope) {
 			return diag.Input(fmt.Sprintf("%q is not a scope", scope),
 				"scopes are such as auth_keys, devices:core or dns:read: https://tailscale.com/docs/reference/trust-credentials#scopes")
 		}
@@ -76,6 +81,17 @@ func (w Wish) checkTags(c *tsapi.Credential) (err error) {
 	wants := func(scope string) bool { return slices.Contains(tagged, scope) }
 	if i := slices.IndexFunc(c.Scopes, wants); i >= 0 && len(c.Tags) == 0 {
 		return diag.Input("tags are missing", "with the scope "+c.Scopes[i]+" a trust credential has the tags that it may give:\n  --tag tag:ci")
+	}
+	return nil
+}
+
+// checkText refuses what nobody can see, and what would begin a new line in a
+// log.
+func (w Wish) checkText(*tsapi.Credential) error {
+	for _, text := range append([]string{w.Issuer, w.Subject, w.Audience}, w.Claims...) {
+		if strings.ContainsFunc(text, unicode.IsControl) {
+			return diag.Input(fmt.Sprintf("there are control characters in %q", text), "leave them out; a * stands for any text, for these too")
+		}
 	}
 	return nil
 }

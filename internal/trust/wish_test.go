@@ -31,6 +31,8 @@ func TestWish_refusesWhatNoCredentialCanBe(t *testing.T) {
 		"an issuer with query":  {func(w *trust.Wish) { w.Issuer = "https://a.example?b" }, "issuer cannot be"},
 		"no subject":            {func(w *trust.Wish) { w.Subject = "" }, "subject is missing"},
 		"everybody":             {func(w *trust.Wish) { w.Subject = "*" }, "would let in everybody"},
+		"a line end":            {func(w *trust.Wish) { w.Subject = "a\n::warning::b" }, "control characters"},
+		"a line end in a claim": {func(w *trust.Wish) { w.Claims = []string{"a=b\r"} }, "control characters"},
 		"no rule":               {func(w *trust.Wish) { w.Claims = []string{"ref"} }, `"ref" is not NAME=PATTERN`},
 		"an odd claim":          {func(w *trust.Wish) { w.Claims = []string{"a..b=c"} }, `no claim "a..b"`},
 		"the subject as claim":  {func(w *trust.Wish) { w.Claims = []string{"sub=c"} }, "--subject"},
