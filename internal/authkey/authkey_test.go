@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -325,5 +328,34 @@ func TestRevoke_byACredentialThatMayOnlyRead(t *testing.T) {
 	_, err := authkey.Revoke(t.Context(), w.Deps, authkey.Filter{IDs: []string{a}}, false)
 	if got := diag.As(err).Code; got != "scope-missing" {
 		t.Errorf("%s: %v", got, err)
+	}
+}
+
+// Tailscale's documentation has a list of active keys. Whether one that has
+// ended is listed or not, it is shown only if that is asked for.
+func TestList_ofKeysThatHaveEnded(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
+		io.WriteString(rw, `{"keys":[
+			{"id":"k4","keyType":"auth","created":"2026-08-04T00:00:00Z","expires":"2026-08-05T00:00:00Z","description":"nightly"},
+			{"id":"k3","keyType":"auth","created":"2026-08-03T00:00:00Z","expires":"2026-08-04T00:00:00Z","invalid":true,"description":"nightly"},
+			{"id":"k2","keyType":"auth","created":"2026-08-02T00:00:00Z","expires":"2026-08-05T00:00:00Z","invalid":true,"description":"nightly"},
+			{"id":"k1","keyType":"auth","created":"2026-08-01T00:00:00Z","expires":"2026-08-05T00:00:00Z","invalid":true,"revoked":"2026-08-02T00:00:00Z","description":"laptop"}]}`)
+	}))
+	t.Cleanup(server.Close)
+	w := newWorld(t)
+	w.Access.API = &tsapi.Client{BaseURL: server.URL}
+	w.Access.APIKey = secret.New("tskey-api-1")
+	w.Now = func() time.Time { return time.Date(2026, 8, 4, 12, 0, 0, 0, time.UTC) }
+	for name, c := range map[string]struct {
+		filter authkey.Filter
+		want   []string
+	}{
+		"that can be used":     {authkey.Filter{}, []string{"k4"}},
+		"all":                  {authkey.Filter{Ended: true}, []string{"k1", "k2", "k3", "k4"}},
+		"all by a description": {authkey.Filter{Ended: true, Description: "nightly"}, []string{"k2", "k3", "k4"}},
+	} {
+		if d := cmp.Diff(c.want, w.mustList(t, c.filter)); d != "" {
+			t.Errorf("%s (-want +got):\n%s", name, d)
+		}
 	}
 }
