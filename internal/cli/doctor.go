@@ -33,6 +33,7 @@ type checkup struct {
 func (c *checkup) flags(fs *flag.FlagSet) {
 	c.idToken(fs)
 	c.api(fs)
+	c.bySpec(fs)
 	fs.StringVar(&c.tags, "tags", "", "comma-separated tags that a join would ask for: tag:ci,tag:deploy")
 	c.network, c.scopes, c.form, c.limit = "auto", "auth_keys", "table", 15*time.Second
 	fs.Var(choice{&c.network, []string{"auto", "tun", "userspace"}}, "network", "auto, tun (a network interface must be possible) or userspace")
@@ -49,6 +50,10 @@ func (f *front) doctor(ctx context.Context, args []string) error {
 	c.flags(fs)
 	if err := parse(fs, f.job, args); err != nil {
 		return f.help(fs, err)
+	}
+	c.timeout = c.limit
+	if err := f.useSpec(ctx, &c.inputs); err != nil {
+		return err
 	}
 	request, err := f.checkup(&c)
 	if err != nil {
@@ -91,6 +96,10 @@ func (f *front) checkup(c *checkup) (r doctor.Request, err error) {
 	if identity.Secret.IsZero() {
 		f.addIDToken(&r, c)
 	}
+	if c.named != nil {
+		r.Spec = c.spec
+		r.Allow = func(claims idtoken.Claims) error { return c.named.Allow.Check(c.spec, spec.JobOf(claims.All)) }
+	}
 	r.Tags, err = spec.Tags(c.tags)
 	return r, err
 }
@@ -125,8 +134,12 @@ func (f *front) writeReport(report doctor.Report) {
 	more := func(text string) { table = append(table, []string{"", "", text}) }
 	for _, c := range report.Checks {
 		table = append(table, []string{c.Name, string(c.Result), c.Finding})
-		for _, name := range slices.Sorted(maps.Keys(c.Facts)) {
-			more(fmt.Sprintf("  %-8s  %s", name, strings.ReplaceAll(c.Facts[name], "\n", " ")))
+		names, width := slices.Sorted(maps.Keys(c.Facts)), 0
+		for _, name := range names {
+			width = max(width, len(name))
+		}
+		for _, name := range names {
+			more(fmt.Sprintf("  %-*s  %s", width, name, strings.ReplaceAll(c.Facts[name], "\n", " ")))
 		}
 		label := "  hint: "
 		for line := range strings.Lines(c.Hint) {

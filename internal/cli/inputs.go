@@ -81,12 +81,17 @@ func (in *inputs) access(fs *flag.FlagSet) {
 	fs.StringVar(&in.envFile, "env-file", "", "file that later commands source: outputs, proxies and PATH are added to it; empty is CircleCI's own, or none")
 }
 
-// join are the inputs of `tailjoin join`, which are the action's.
-func (in *inputs) join(fs *flag.FlagSet) {
-	in.access(fs)
+// bySpec are the inputs that name a spec, and where it is.
+func (in *inputs) bySpec(fs *flag.FlagSet) {
 	fs.StringVar(&in.spec, "spec", "", "named spec, which says who the job is, its tags and more")
 	fs.StringVar(&in.specFile, "spec-file", specs.DefaultFile, "file in which the spec is looked for")
 	fs.Var(hidden{&in.specs}, "specs", "the workflow's variables as JSON, for a spec that is kept there: toJSON(vars)")
+}
+
+// join are the inputs of `tailjoin join`, which are the action's.
+func (in *inputs) join(fs *flag.FlagSet) {
+	in.access(fs)
+	in.bySpec(fs)
 	fs.Var(hidden{&in.authKey}, "authkey", "auth key that somebody else minted, or file:PATH, instead of an ID token")
 	fs.StringVar(&in.tags, "tags", "", "comma-separated tags of the node: tag:ci,tag:deploy")
 	fs.StringVar(&in.hostname, "hostname", "", "name of the node; empty names repository, run and job")

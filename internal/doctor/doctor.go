@@ -25,6 +25,8 @@ type Request struct {
 	Audience string                                       // that one is asked for
 	IDToken  func(context.Context) (idtoken.Token, error) // nil if none is needed
 	Optional bool                                         // nothing says that this is a job: there may be no source
+	Spec     string                                       // the named spec that a join would use; "" is none
+	Allow    func(idtoken.Claims) error                   // why the spec is not for a job with these claims
 
 	SearchPath []string                 // for programs of the machine
 	Env        func(name string) string // for the variables of proxies

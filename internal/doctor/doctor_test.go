@@ -22,6 +22,7 @@ import (
 	"github.com/tailjoin/tailjoin/internal/idtoken"
 	"github.com/tailjoin/tailjoin/internal/localtailnet"
 	"github.com/tailjoin/tailjoin/internal/secret"
+	"github.com/tailjoin/tailjoin/internal/spec"
 	"github.com/tailjoin/tailjoin/internal/tailscaled"
 	"github.com/tailjoin/tailjoin/internal/tsapi"
 )
@@ -232,6 +233,12 @@ func TestRun_findsWhatIsWrong(t *testing.T) {
 				return idtoken.Token{}, &diag.Problem{Code: "no-id-token"}
 			}
 		}, notAsked(changes{"id-token": doctor.Note, "exchange": doctor.Skipped}), "exchange", "", "oauth-client-id"},
+		"a spec": {func(_ *testing.T, w *world) { w.Spec, w.Allow = "corp", func(idtoken.Claims) error { return nil } },
+			with(changes{"spec": doctor.OK}), "spec", "", "corp is for such a job"},
+		"a spec for others": {func(_ *testing.T, w *world) {
+			allow := spec.Allow{Environments: []string{"production"}}
+			w.Spec, w.Allow = "corp", func(c idtoken.Claims) error { return allow.Check("corp", spec.JobOf(c.All)) }
+		}, with(changes{"spec": doctor.Failed}), "spec", "spec-not-allowed", "production"},
 		"a wrong secret": {func(_ *testing.T, w *world) {
 			w.bySecret("auth_keys")
 			w.Access.Secret = secret.New("tskey-client-guess")

@@ -16,7 +16,11 @@ import (
 func (r *Request) identity(ctx context.Context) []Check {
 	token, first := r.idToken(ctx)
 	access, second := r.exchange(ctx, token, first.Result)
-	checks := []Check{first, second}
+	checks := []Check{first}
+	if r.Spec != "" {
+		checks = append(checks, r.spec(token, first.Result))
+	}
+	checks = append(checks, second)
 	if second.Result != OK {
 		return checks
 	}
@@ -46,6 +50,19 @@ func (r *Request) idToken(ctx context.Context) (token idtoken.Token, c Check) {
 		c.Facts["expires"] = at.UTC().Format(time.RFC3339)
 	}
 	return token, c
+}
+
+// spec says whether the job's spec is for such a job, as the job's ID token has
+// it: its variables were looked at before.
+func (r *Request) spec(token idtoken.Token, before Result) Check {
+	const name = "spec"
+	if before != OK {
+		return skipped(name, "there is no ID token to compare with what "+r.Spec+" allows")
+	}
+	if err := r.Allow(token.Claims); err != nil {
+		return failed(name, err, "")
+	}
+	return ok(name, r.Spec+" is for such a job")
 }
 
 // exchange gets an access token, once: what may pass is worth to be told.
