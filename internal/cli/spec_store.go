@@ -59,7 +59,8 @@ func (in *storeInputs) check() error {
 		{in.kind == "github" && in.org == "" && len(repositories) != 1, "it is not said where at GitHub", "give --repo OWNER/REPO or --org ORG"},
 		{in.org != "" && in.environment != "", "an organisation has no environments", "give --repo OWNER/REPO with --environment"},
 		{in.org == "" && in.visibility != "", "visibility is for the variables of an organisation", "give --org, or leave visibility out"},
-		{in.org != "" && len(repositories) > 0 && in.visibility != "selected", "org and repo are two places", "give one of them; or --visibility selected, if repo is to see what org has"},
+		{in.org != "" && len(repositories) > 0 && in.visibility != "selected", "org and repo are two places",
+			"give one of them; or --visibility selected, if repo is to see what org has"},
 	} {
 		if wrong.is {
 			return diag.Input(wrong.summary, wrong.hint)
