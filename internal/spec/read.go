@@ -5,11 +5,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"regexp"
 	"strings"
 
 	"github.com/tailjoin/tailjoin/internal/diag"
 	"github.com/tailjoin/tailjoin/internal/secret"
-	"github.com/tailjoin/tailjoin/internal/lazy"
 )
 
 // A file is what a spec file holds.
@@ -81,13 +81,13 @@ type document struct {
 
 // secretLike is what a credential of Tailscale, GitHub or Namespace begins
 // with, and a JWT.
-var secretLike = lazy.Regexp(`tskey-|github_pat_|\bgh[opsur]_[A-Za-z0-9]{16}|\bnsc[tw]_|\beyJ[\w-]{8,}\.`)
+var secretLike = regexp.MustCompile(`tskey-|github_pat_|\bgh[opsur]_[A-Za-z0-9]{16}|\bnsc[tw]_|\beyJ[\w-]{8,}\.`)
 
 // LooksSecret reports that a value cannot be part of a spec.
-func LooksSecret(value string) bool { return secretLike().MatchString(value) }
+func LooksSecret(value string) bool { return secretLike.MatchString(value) }
 
 func (d document) decode(v any) error {
-	if at := secretLike().FindIndex(d.raw); at != nil {
+	if at := secretLike.FindIndex(d.raw); at != nil {
 		return d.isSecret(at[0])
 	}
 	root, err := d.parse()
