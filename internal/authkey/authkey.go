@@ -7,11 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"regexp"
 	"time"
 
 	"github.com/tailjoin/tailjoin/internal/access"
 	"github.com/tailjoin/tailjoin/internal/diag"
+	"github.com/tailjoin/tailjoin/internal/lazy"
 	"github.com/tailjoin/tailjoin/internal/retry"
 	"github.com/tailjoin/tailjoin/internal/tsapi"
 )
@@ -30,7 +30,7 @@ const (
 )
 
 // described is what Tailscale's OpenAPI document says of a description.
-var described = regexp.MustCompile(`^[A-Za-z0-9 -]{0,50}$`)
+const described lazy.Pattern = `^[A-Za-z0-9 -]{0,50}$`
 
 // Check refuses a key that Tailscale would not make, and one without tags: its
 // nodes would be those of a person, with all that the person may reach.
@@ -40,7 +40,7 @@ func Check(r tsapi.KeyRequest) error {
 		return diag.Input("tags are missing", "say what nodes that join with the key are: --tags tag:ci")
 	case r.Lifetime < Shortest || r.Lifetime > Longest:
 		return diag.Input(fmt.Sprintf("an auth key cannot be valid for %v", r.Lifetime), "expiry is between 1m and 2160h, which are 90 days")
-	case !described.MatchString(r.Description):
+	case !described.Matches(r.Description):
 		return diag.Input("Tailscale does not take this description", "use 50 letters, digits, spaces and hyphens at most",
 			diag.Fact{Name: "description", Value: fmt.Sprintf("%q", r.Description)})
 	}

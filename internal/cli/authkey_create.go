@@ -5,12 +5,12 @@ import (
 	"context"
 	"flag"
 	"fmt"
-	"regexp"
 	"strings"
 	"time"
 
 	"github.com/tailjoin/tailjoin/internal/authkey"
 	"github.com/tailjoin/tailjoin/internal/diag"
+	"github.com/tailjoin/tailjoin/internal/lazy"
 	"github.com/tailjoin/tailjoin/internal/spec"
 	"github.com/tailjoin/tailjoin/internal/tsapi"
 )
@@ -96,10 +96,10 @@ func (o *keyOrder) checkAttributes() error {
 	return nil
 }
 
-var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+const variableName lazy.Pattern = `^[A-Za-z_][A-Za-z0-9_]*$`
 
 func (f *front) checkVariable(o *keyOrder) error {
-	if !variableName.MatchString(o.variable) {
+	if !variableName.Matches(o.variable) {
 		return diag.Input(fmt.Sprintf("env: %q is no name of a variable", o.variable), "name one, such as --env TS_AUTHKEY")
 	}
 	if err := f.openEnvFile(&o.inputs); err != nil {

@@ -15,7 +15,7 @@ const module = "github.com/tailjoin/tailjoin/"
 // floors are the rooms of the house, bottom first. A package imports packages
 // of lower floors only, none of its own.
 var floors = [][]string{
-	{"diag", "secret", "retry", "jwk"},
+	{"diag", "lazy", "secret", "retry", "jwk"},
 	{"ci", "child", "github", "idtoken", "namespace", "oidc", "tsapi", "tailscaled", "sts/keyring"},
 	{"spec", "sts/policy"},
 	{"access"},

@@ -3,10 +3,10 @@ package github
 import (
 	"fmt"
 	"net/url"
-	"regexp"
 	"strings"
 
 	"github.com/tailjoin/tailjoin/internal/diag"
+	"github.com/tailjoin/tailjoin/internal/lazy"
 )
 
 // A Place is where variables are kept: an organisation, a repository, or an
@@ -18,11 +18,11 @@ type Place struct {
 }
 
 // names are those of owners and repositories.
-var names = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]*$`)
+const names lazy.Pattern = `^[A-Za-z0-9_][A-Za-z0-9_.-]*$`
 
 // InOrg is an organisation.
 func InOrg(org string) (Place, error) {
-	if !names.MatchString(org) {
+	if !names.Matches(org) {
 		return Place{}, diag.Input(fmt.Sprintf("%q is not the name of an organisation", org), "write it as in https://github.com/ORG")
 	}
 	return Place{Org: org}, nil
@@ -31,7 +31,7 @@ func InOrg(org string) (Place, error) {
 // InRepo is a repository, OWNER/REPO, or an environment of it.
 func InRepo(repository, environment string) (Place, error) {
 	owner, repo, ok := strings.Cut(repository, "/")
-	if !ok || !names.MatchString(owner) || !names.MatchString(repo) {
+	if !ok || !names.Matches(owner) || !names.Matches(repo) {
 		return Place{}, diag.Input(fmt.Sprintf("%q is not a repository", repository), "write OWNER/REPO")
 	}
 	return Place{Owner: owner, Repo: repo, Environment: environment}, nil

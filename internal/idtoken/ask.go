@@ -9,9 +9,10 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"regexp"
 	"strings"
 	"time"
+
+	"github.com/tailjoin/tailjoin/internal/lazy"
 )
 
 // longest is where an answer is cut off: no token is longer.
@@ -182,13 +183,13 @@ func errorCode(body []byte) string {
 			}
 		}
 	}
-	if !name.MatchString(code) {
+	if !name.Matches(code) {
 		return ""
 	}
 	return code
 }
 
-var name = regexp.MustCompile(`^[A-Za-z][A-Za-z_]{2,63}$`)
+const name lazy.Pattern = `^[A-Za-z][A-Za-z_]{2,63}$`
 
 func between(text, begin, end string) string {
 	_, rest, _ := strings.Cut(text, begin)

@@ -7,11 +7,11 @@ import (
 	"fmt"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"time"
 
 	"github.com/tailjoin/tailjoin/internal/diag"
+	"github.com/tailjoin/tailjoin/internal/lazy"
 )
 
 // noProgram says that a program which gives tokens is not there.
@@ -72,11 +72,11 @@ func (l *limited) Write(p []byte) (int, error) {
 }
 
 // tokenLike is a JWT, or another long word that may be a secret.
-var tokenLike = regexp.MustCompile(`[A-Za-z0-9_.+/=-]{40,}`)
+const tokenLike lazy.Pattern = `[A-Za-z0-9_.+/=-]{40,}`
 
 func lastLine(text []byte) string {
 	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
-	last := strings.TrimSpace(tokenLike.ReplaceAllString(lines[len(lines)-1], "…"))
+	last := strings.TrimSpace(tokenLike.Regexp().ReplaceAllString(lines[len(lines)-1], "…"))
 	if last == "" {
 		return ""
 	}

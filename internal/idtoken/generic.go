@@ -7,11 +7,11 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
-	"regexp"
 	"strings"
 
 	"github.com/kballard/go-shellquote"
 	"github.com/tailjoin/tailjoin/internal/diag"
+	"github.com/tailjoin/tailjoin/internal/lazy"
 	"github.com/tailjoin/tailjoin/internal/secret"
 )
 
@@ -50,11 +50,11 @@ func own(w Wish, title, giver string) Source {
 	}
 }
 
-var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+const variableName lazy.Pattern = `^[A-Za-z_][A-Za-z0-9_]*$`
 
 // variable is a source that is an environment variable.
 func variable(w Wish, name string) (Source, error) {
-	if !variableName.MatchString(name) {
+	if !variableName.Matches(name) {
 		return Source{}, diag.Input("id-token-source: env: wants the name of a variable, not its value", "write env:NAME, such as env:TS_ID_TOKEN")
 	}
 	s := own(w, "the variable "+name, "the variable "+name)
@@ -161,7 +161,7 @@ var amazonLocal = netip.MustParsePrefix("fd00:ec2::/32")
 // A headerLine is one header as the user wrote it.
 type headerLine struct{ name, value string }
 
-var headerName = regexp.MustCompile(`^[A-Za-z0-9-]+$`)
+const headerName lazy.Pattern = `^[A-Za-z0-9-]+$`
 
 func (w Wish) headerLines() (lines []headerLine, err error) {
 	for line := range strings.Lines(w.Headers.Reveal()) {
@@ -170,7 +170,7 @@ func (w Wish) headerLines() (lines []headerLine, err error) {
 			continue
 		}
 		name, value, ok := strings.Cut(line, ":")
-		if !ok || !headerName.MatchString(name) {
+		if !ok || !headerName.Matches(name) {
 			return nil, diag.Input(fmt.Sprintf("line %d of id-token-headers is no header", len(lines)+1), "write lines such as\n  Authorization: Bearer ${MY_TOKEN}")
 		}
 		lines = append(lines, headerLine{name, strings.TrimSpace(value)})
@@ -179,7 +179,7 @@ func (w Wish) headerLines() (lines []headerLine, err error) {
 }
 
 // placeholder is a variable in a header's value.
-var placeholder = regexp.MustCompile(`\$\{([A-Za-z_][A-Za-z0-9_]*)\}`)
+const placeholder lazy.Pattern = `\$\{([A-Za-z_][A-Za-z0-9_]*)\}`
 
 func expand(lines []headerLine, env Env) http.Header {
 	header := http.Header{}
@@ -190,7 +190,7 @@ func expand(lines []headerLine, env Env) http.Header {
 }
 
 func (l headerLine) expanded(env Env) string {
-	return placeholder.ReplaceAllStringFunc(l.value, func(name string) string {
+	return placeholder.Regexp().ReplaceAllStringFunc(l.value, func(name string) string {
 		return strings.TrimSpace(env(strings.Trim(name, "${}")))
 	})
 }
@@ -198,7 +198,7 @@ func (l headerLine) expanded(env Env) string {
 // unset finds a header whose variable is not there.
 func (j job) unset(lines []headerLine) *diag.Problem {
 	for _, line := range lines {
-		for _, found := range placeholder.FindAllStringSubmatch(line.value, -1) {
+		for _, found := range placeholder.Regexp().FindAllStringSubmatch(line.value, -1) {
 			if j.Env(found[1]) == "" {
 				return noToken("a header of id-token-headers needs a variable that is not set", "set it for this step, or correct its name", nil,
 					diag.Fact{Name: "header", Value: line.name}, diag.Fact{Name: "variable", Value: found[1]})

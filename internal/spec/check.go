@@ -3,11 +3,11 @@ package spec
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/tailjoin/tailjoin/internal/diag"
+	"github.com/tailjoin/tailjoin/internal/lazy"
 )
 
 // Check refuses a spec that could only fail later, or that holds a secret. where
@@ -96,7 +96,7 @@ func listed(field path, texts []string) (all []value) {
 }
 
 // clientID is what Tailscale makes: T…CNTRL-k…CNTRL.
-var clientID = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
+const clientID lazy.Pattern = `^[A-Za-z0-9_-]+$`
 
 func (s Spec) clientFault() *fault {
 	const where = "it is shown at the trust credential: https://login.tailscale.com/admin/settings/trust-credentials"
@@ -105,7 +105,7 @@ func (s Spec) clientFault() *fault {
 		return &fault{field: path{"oauth_client_id"}, what: "it has no oauth_client_id", hint: where}
 	case strings.Contains(s.ClientID, "?"):
 		return &fault{field: path{"oauth_client_id"}, what: "its client ID has attributes", hint: "write them as fields: ephemeral is one"}
-	case !clientID.MatchString(s.ClientID):
+	case !clientID.Matches(s.ClientID):
 		return &fault{field: path{"oauth_client_id"}, what: "its client ID is none", hint: where}
 	}
 	return nil

@@ -3,9 +3,10 @@ package spec
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/tailjoin/tailjoin/internal/lazy"
 )
 
 // A Naming is what the variables of a hostname stand for.
@@ -14,18 +15,18 @@ type Naming struct{ Repository, Run, Job string }
 // variables of a hostname.
 var variables = []string{"{repository}", "{run}", "{job}"}
 
-var braced = regexp.MustCompile(`\{[^{}]*\}`)
+const braced lazy.Pattern = `\{[^{}]*\}`
 
 var errBrace = errors.New("a brace is left open")
 
 // checkHostname refuses a pattern that would not make a DNS label.
 func checkHostname(pattern string) error {
-	for _, found := range braced.FindAllString(pattern, -1) {
+	for _, found := range braced.Regexp().FindAllString(pattern, -1) {
 		if !slices.Contains(variables, found) {
 			return fmt.Errorf("%s is no variable: there are %s", found, strings.Join(variables, " "))
 		}
 	}
-	plain := braced.ReplaceAllString(pattern, "x")
+	plain := braced.Regexp().ReplaceAllString(pattern, "x")
 	if strings.ContainsAny(plain, "{}") {
 		return errBrace
 	}
@@ -41,13 +42,13 @@ func (n Naming) Expand(pattern string) string {
 	filled := strings.NewReplacer(
 		"{repository}", part(repository), "{run}", part(n.Run), "{job}", part(n.Job),
 	).Replace(pattern)
-	filled = strings.Trim(hyphens.ReplaceAllString(filled, "-"), "-")
+	filled = strings.Trim(hyphens.Regexp().ReplaceAllString(filled, "-"), "-")
 	if filled == "" {
 		return ""
 	}
 	return Label(filled)
 }
 
-var hyphens = regexp.MustCompile(`--+`)
+const hyphens lazy.Pattern = `--+`
 
 func part(value string) string { return value[:min(len(value), longestPart)] }

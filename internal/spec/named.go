@@ -2,11 +2,11 @@ package spec
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/tailjoin/tailjoin/internal/diag"
+	"github.com/tailjoin/tailjoin/internal/lazy"
 )
 
 // A Spec is what jobs may ask of a tailnet under one name, and which jobs may.
@@ -57,13 +57,13 @@ func (s Spec) IsEphemeral() bool { return s.Ephemeral == nil || *s.Ephemeral }
 
 // name is one that every store can hold: a variable's has no small letters,
 // and no hyphens.
-var name = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
+const name lazy.Pattern = `^[a-z][a-z0-9]*(-[a-z0-9]+)*$`
 
 const longestName = 50
 
 // CheckName checks the name of a spec that is to be written.
 func CheckName(s string) error {
-	if len(s) > longestName || !name.MatchString(s) {
+	if len(s) > longestName || !name.Matches(s) {
 		return diag.Input(fmt.Sprintf("%q cannot be the name of a spec", s),
 			fmt.Sprintf("use small letters, digits and single hyphens, %d at most, such as corp or eu-production", longestName))
 	}

@@ -5,10 +5,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
-	"regexp"
 	"strings"
 
 	"github.com/tailjoin/tailjoin/internal/diag"
+	"github.com/tailjoin/tailjoin/internal/lazy"
 	"github.com/tailjoin/tailjoin/internal/secret"
 )
 
@@ -81,13 +81,13 @@ type document struct {
 
 // secretLike is what a credential of Tailscale, GitHub or Namespace begins
 // with, and a JWT.
-var secretLike = regexp.MustCompile(`tskey-|github_pat_|\bgh[opsur]_[A-Za-z0-9]{16}|\bnsc[tw]_|\beyJ[\w-]{8,}\.`)
+const secretLike lazy.Pattern = `tskey-|github_pat_|\bgh[opsur]_[A-Za-z0-9]{16}|\bnsc[tw]_|\beyJ[\w-]{8,}\.`
 
 // LooksSecret reports that a value cannot be part of a spec.
-func LooksSecret(value string) bool { return secretLike.MatchString(value) }
+func LooksSecret(value string) bool { return secretLike.Matches(value) }
 
 func (d document) decode(v any) error {
-	if at := secretLike.FindIndex(d.raw); at != nil {
+	if at := secretLike.Regexp().FindIndex(d.raw); at != nil {
 		return d.isSecret(at[0])
 	}
 	root, err := d.parse()

@@ -7,10 +7,10 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"regexp"
 	"time"
 
 	"github.com/tailjoin/tailjoin/internal/diag"
+	"github.com/tailjoin/tailjoin/internal/lazy"
 )
 
 // The cache, in a directory that other jobs may have written to, so that
@@ -63,13 +63,13 @@ func (in Install) scratch() (string, error) {
 }
 
 // sessionName is what can be the name of a session.
-var sessionName = regexp.MustCompile(`^[A-Za-z0-9]+$`)
+const sessionName lazy.Pattern = `^[A-Za-z0-9]+$`
 
 // Discard removes the work in progress of a session whose process was killed.
 // CacheDir and Session may come from a place that is not trusted: only what
 // has the name of such work is removed.
 func (in Install) Discard() error {
-	if in.CacheDir == "" || !sessionName.MatchString(in.Session) {
+	if in.CacheDir == "" || !sessionName.Matches(in.Session) {
 		return nil
 	}
 	left, _ := filepath.Glob(filepath.Join(in.root(), scratchPrefix+in.Session+"-*"))

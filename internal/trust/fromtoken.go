@@ -6,15 +6,16 @@ import (
 
 	"github.com/tailjoin/tailjoin/internal/diag"
 	"github.com/tailjoin/tailjoin/internal/idtoken"
+	"github.com/tailjoin/tailjoin/internal/lazy"
 	"github.com/tailjoin/tailjoin/internal/spec"
 )
 
 // An issuerForm is what is known of one issuer's tokens.
 type issuerForm struct {
 	platform string // as package idtoken calls it
-	issuer   pattern
-	varies   pattern // parts of the subject that differ from run to run, in groups; "": none
-	fixed    bool    // nobody but the issuer decides on the audience
+	issuer   lazy.Pattern
+	varies   lazy.Pattern // parts of the subject that differ from run to run, in groups; "": none
+	fixed    bool         // nobody but the issuer decides on the audience
 }
 
 // issuers are those whose subjects are known part by part.
@@ -43,7 +44,7 @@ func OfToken(c idtoken.Claims, where Where) (Workload, error) {
 		return Workload{}, badProject("a branch or an environment", "none: the token says where its job ran")
 	}
 	w := Workload{Issuer: c.Issuer, Subject: c.Subject, Name: nameOf("token", c.Subject), Project: "job"}
-	i := slices.IndexFunc(issuers, func(f issuerForm) bool { return f.issuer.matches(c.Issuer) })
+	i := slices.IndexFunc(issuers, func(f issuerForm) bool { return f.issuer.Matches(c.Issuer) })
 	if i < 0 {
 		w.Audience = ownAudience(c)
 		w.Notes = append(w.Notes, "the issuer is not one that tailjoin knows: if a part of the subject differs from run to run,\nmake the credential by tailjoin trust create, with a * there")
@@ -80,8 +81,8 @@ func ownAudience(c idtoken.Claims) string {
 }
 
 // starred puts a * in the place of each group that matched.
-func starred(text string, parts pattern) string {
-	match := parts.compile().FindStringSubmatchIndex(text)
+func starred(text string, parts lazy.Pattern) string {
+	match := parts.Regexp().FindStringSubmatchIndex(text)
 	for i := len(match) - 2; i >= 2; i -= 2 {
 		text = text[:match[i]] + "*" + text[match[i+1]:]
 	}

@@ -1,5 +1,7 @@
 package trust
 
+import "github.com/tailjoin/tailjoin/internal/lazy"
+
 import "strings"
 
 // Issuers of the platforms' own servers.
@@ -10,16 +12,16 @@ const (
 )
 
 const (
-	gitlabProject     pattern = `^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)+$`
-	buildkitePipeline pattern = `^([a-z0-9-]+)/([a-z0-9-]+)$`
-	namespaceSpace    pattern = `^[A-Za-z0-9_-]+$`
+	gitlabProject     lazy.Pattern = `^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)+$`
+	buildkitePipeline lazy.Pattern = `^([a-z0-9-]+)/([a-z0-9-]+)$`
+	namespaceSpace    lazy.Pattern = `^[A-Za-z0-9_-]+$`
 )
 
 // OfGitLab is the jobs of a project, GROUP/PROJECT. The default branch is not
 // asked for: it is main.
 // Source: https://docs.gitlab.com/ci/secrets/id_token_authentication.
 func OfGitLab(project string, where Where) (Workload, error) {
-	if !gitlabProject.matches(project) {
+	if !gitlabProject.Matches(project) {
 		return Workload{}, badProject(project, "GROUP/PROJECT, as in the project's address")
 	}
 	if err := where.check(); err != nil {
@@ -59,7 +61,7 @@ func whereOr(where Where, branch string) Where {
 // OfBuildkite is the jobs of a pipeline, ORG/PIPELINE, of any commit and step.
 // Source: https://buildkite.com/docs/agent/cli/reference/oidc.
 func OfBuildkite(pipeline string, where Where) (Workload, error) {
-	match := buildkitePipeline.compile().FindStringSubmatch(pipeline)
+	match := buildkitePipeline.Regexp().FindStringSubmatch(pipeline)
 	if match == nil {
 		return Workload{}, badProject(pipeline, "ORG/PIPELINE, as in the pipeline's address")
 	}
@@ -81,7 +83,7 @@ func OfBuildkite(pipeline string, where Where) (Workload, error) {
 // OfNamespace is every workload of a workspace.
 // Source: https://namespace.so/docs/federation/openid.
 func OfNamespace(workspace string, where Where) (Workload, error) {
-	if !namespaceSpace.matches(workspace) {
+	if !namespaceSpace.Matches(workspace) {
 		return Workload{}, badProject(workspace, "the workspace's ID, as `nsc auth whoami` says it")
 	}
 	if where.ref() != "" || where.Environment != "" {

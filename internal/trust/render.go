@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/tailjoin/tailjoin/internal/access"
+	"github.com/tailjoin/tailjoin/internal/lazy"
 	"github.com/tailjoin/tailjoin/internal/tsapi"
 )
 
@@ -24,7 +25,7 @@ var Formats = map[string]func(c tsapi.Credential, api string) string{
 // resources are those of tailscale/tailscale, the provider.
 var resources = map[tsapi.Kind]string{tsapi.Federated: "tailscale_federated_identity", tsapi.OAuthClient: "tailscale_oauth_client"}
 
-const notInNames pattern = `[^A-Za-z0-9_]+`
+const notInNames lazy.Pattern = `[^A-Za-z0-9_]+`
 
 func terraform(c tsapi.Credential) string {
 	var b strings.Builder
@@ -57,7 +58,7 @@ func terraform(c tsapi.Credential) string {
 
 // label names a resource; it begins with a letter.
 func label(name string) string {
-	name = strings.ToLower(notInNames.replace(name, "_"))
+	name = strings.ToLower(notInNames.Regexp().ReplaceAllLiteralString(name, "_"))
 	if name == "" || name[0] >= '0' && name[0] <= '9' {
 		return "c_" + name
 	}
@@ -110,7 +111,7 @@ func curl(c tsapi.Credential, api string) string {
 func quoted(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
 
 // safe are words that a shell takes as they are.
-const safe pattern = `^[A-Za-z0-9_@%+=:,./-]+$`
+const safe lazy.Pattern = `^[A-Za-z0-9_@%+=:,./-]+$`
 
 // console is what to fill in by hand.
 func console(c tsapi.Credential) string {
@@ -160,7 +161,7 @@ func command(verb, nameOrID string, c tsapi.Credential) string {
 	add("scope", strings.Join(c.Scopes, ","))
 	add("tag", strings.Join(c.Tags, ","))
 	for i, word := range words {
-		if !safe.matches(word) {
+		if !safe.Matches(word) {
 			words[i] = quoted(word)
 		}
 	}

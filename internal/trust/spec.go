@@ -3,6 +3,7 @@ package trust
 import (
 	"strings"
 
+	"github.com/tailjoin/tailjoin/internal/lazy"
 	"github.com/tailjoin/tailjoin/internal/spec"
 	"github.com/tailjoin/tailjoin/internal/tsapi"
 )
@@ -36,11 +37,11 @@ func (w Workload) Spec(c tsapi.Credential) spec.Spec {
 // does not match a slash.
 func crossing(pattern string) string { return strings.ReplaceAll(pattern, "*", "**") }
 
-const notInSpecNames pattern = `[^a-z0-9]+`
+const notInSpecNames lazy.Pattern = `[^a-z0-9]+`
 
 // SpecName is a name for the workload's spec that every store can hold.
 func (w Workload) SpecName() string {
-	name := strings.Trim(notInSpecNames.replace(strings.ToLower(w.Project), "-"), "-")
+	name := strings.Trim(notInSpecNames.Regexp().ReplaceAllLiteralString(strings.ToLower(w.Project), "-"), "-")
 	if name == "" || name[0] >= '0' && name[0] <= '9' {
 		name = strings.TrimSuffix("job-"+name, "-")
 	}

@@ -13,6 +13,7 @@ import (
 	"slices"
 
 	"github.com/tailjoin/tailjoin/internal/access"
+	"github.com/tailjoin/tailjoin/internal/lazy"
 	"github.com/tailjoin/tailjoin/internal/retry"
 	"github.com/tailjoin/tailjoin/internal/tsapi"
 )
@@ -49,12 +50,12 @@ func (t Tailnet) List(ctx context.Context) ([]tsapi.Credential, error) {
 
 // isID holds for what an ID of a credential looks like: kABC-style for an OAuth
 // client, with the tailnet's before it for a federated identity.
-const isID pattern = `^(T[0-9A-Za-z]+-)?k[0-9A-Za-z]+$`
+const isID lazy.Pattern = `^(T[0-9A-Za-z]+-)?k[0-9A-Za-z]+$`
 
 // Find is the credential with an ID, deleted or not, or the only one that lets
 // somebody in and has this name.
 func (t Tailnet) Find(ctx context.Context, nameOrID string) (tsapi.Credential, error) {
-	if isID.matches(nameOrID) {
+	if isID.Matches(nameOrID) {
 		found, err := t.byID(ctx, nameOrID)
 		if !isNotFound(err) {
 			return found, err

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/tailjoin/tailjoin/internal/diag"
+	"github.com/tailjoin/tailjoin/internal/lazy"
 	"github.com/tailjoin/tailjoin/internal/tsapi"
 )
 
@@ -82,7 +83,7 @@ func (w Workload) Wish(name string, scopes, tags []string, where Where) (Wish, e
 	return wish, nil
 }
 
-const notInDescriptions pattern = `[^A-Za-z0-9]+`
+const notInDescriptions lazy.Pattern = `[^A-Za-z0-9]+`
 
 // longestName is the API's limit of a description.
 const longestName = 50
@@ -91,7 +92,7 @@ const longestName = 50
 // a long one is cut off, its end stands for.
 func nameOf(parts ...string) string {
 	whole := strings.Join(parts, " ")
-	name := strings.TrimSpace(notInDescriptions.replace(whole, " "))
+	name := strings.TrimSpace(notInDescriptions.Regexp().ReplaceAllLiteralString(whole, " "))
 	if len(name) <= longestName {
 		return name
 	}
