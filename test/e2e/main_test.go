@@ -8,10 +8,12 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/tailjoin/tailjoin/internal/isolate"
@@ -42,6 +44,8 @@ func run(m *testing.M) int {
 	if !isolated {
 		return status
 	}
+	// An ignored hangup, as nohup has it, would be ignored by every program that is tested.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
 	// The tests that may run at the same time do little but wait.
 	flag.Parse()
 	if runtime.GOMAXPROCS(0) < atOnce {
