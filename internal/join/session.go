@@ -199,15 +199,28 @@ func (s *session) save() error {
 func (s *session) remove() error {
 	entries, err := os.ReadDir(s.dir)
 	for _, entry := range entries {
-		if entry.Name() != fileName {
-			err = errors.Join(err, os.RemoveAll(filepath.Join(s.dir, entry.Name())))
+		if path := filepath.Join(s.dir, entry.Name()); entry.IsDir() {
+			err = errors.Join(err, os.RemoveAll(path))
+		} else if entry.Name() != fileName {
+			err = errors.Join(err, removeOne(path))
 		}
 	}
-	if err == nil {
-		err = os.RemoveAll(s.dir)
+	for _, last := range []string{filepath.Join(s.dir, fileName), s.dir} {
+		if err == nil {
+			err = removeOne(last)
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("removing the session directory: %w", err)
+	}
+	return nil
+}
+
+// removeOne removes a file or an empty directory, if it is there. RemoveAll
+// takes five calls of the kernel where this takes one.
+func removeOne(path string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
 	}
 	return nil
 }
