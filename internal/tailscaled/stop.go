@@ -71,6 +71,7 @@ func (s Stopping) end(pid int) (killed bool, err error) {
 	if err := Signal(pid, syscall.SIGTERM); err != nil {
 		return false, fmt.Errorf("stopping tailscaled (pid %d): %w", pid, err)
 	}
+	s.lighten()
 	if AwaitExit(pid, cmp.Or(s.Limit, politely)) {
 		return false, nil
 	}
@@ -81,6 +82,19 @@ func (s Stopping) end(pid int) (killed bool, err error) {
 		return true, fmt.Errorf("%w (pid %d)", ErrStillRuns, pid)
 	}
 	return true, nil
+}
+
+// lighten removes, while a daemon ends, what it does not need for that. One with
+// an interface may need it all, to be cleaned up after. What cannot be removed
+// yet is left to who removes the directory.
+func (s Stopping) lighten() {
+	if s.TUN {
+		return
+	}
+	for _, name := range []string{linkName, logName} {
+		os.Remove(filepath.Join(s.Dir, name))
+	}
+	os.RemoveAll(filepath.Join(s.Dir, pathName))
 }
 
 // sweep removes the socket that a killed daemon leaves.
