@@ -49,6 +49,7 @@ func near(w *world) []subject {
 		{tunCold, w.joinAndLeave(w.cold, "--network=tun")},
 		w.floor(tunNFTables),
 		{stepUnpack, timed(w.unpackBundle)},
+		{stepVersionOfOurs, timed(w.startTailjoin)},
 	}
 	if _, err := exec.LookPath("iptables"); err == nil {
 		subjects = append(subjects, w.floor(tunIPTables))

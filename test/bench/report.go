@@ -46,6 +46,7 @@ func (r *report) near(found results) []target {
 	return slices.Concat(
 		againstFloor(found, userspaceWarm, userspace, 0), againstFloor(found, userspaceCold, userspace, unpack),
 		againstFloor(found, tunWarm, tun, 0), againstFloor(found, tunCold, tun, unpack),
+		[]target{atMost(found, stepVersionOfOurs, alone, "", 10, "a start and an end")},
 	)
 }
 

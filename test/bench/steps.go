@@ -25,15 +25,16 @@ import (
 // The steps of a join, each alone and with nothing beside it. Those of the
 // daemon are among the floor's phases.
 const (
-	stepStart   = "a program starts and ends"
-	stepIDToken = "ID token, on a new connection"
-	stepAPI     = "exchange and auth key, on an open connection"
-	stepHash    = "hash the unpacked daemon"
-	stepUnpack  = "unpack the bundle"
-	stepWire    = "the archive over the wire"
-	stepUntar   = "unpack the archive"
-	stepSums    = "hash the archive"
-	stepVersion = "ask the daemon for its version"
+	stepStart         = "a program starts and ends"
+	stepVersionOfOurs = "tailjoin version"
+	stepIDToken       = "ID token, on a new connection"
+	stepAPI           = "exchange and auth key, on an open connection"
+	stepHash          = "hash the unpacked daemon"
+	stepUnpack        = "unpack the bundle"
+	stepWire          = "the archive over the wire"
+	stepUntar         = "unpack the archive"
+	stepSums          = "hash the archive"
+	stepVersion       = "ask the daemon for its version"
 )
 
 func (w *world) steps() []subject {
@@ -63,6 +64,11 @@ func timed(f func(context.Context) error) func(context.Context) (times, error) {
 
 func (w *world) startProgram(ctx context.Context) error {
 	return exec.CommandContext(ctx, w.programs.floor, "nothing").Run()
+}
+
+// startTailjoin runs the program for as little as it can do.
+func (w *world) startTailjoin(ctx context.Context) error {
+	return exec.CommandContext(ctx, w.programs.tailjoin, "version").Run()
 }
 
 // client makes new connections.
