@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"slices"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -48,7 +49,7 @@ func (c Command) Run(signals <-chan os.Signal) (status int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	r := running{pid: process.Pid, terminal: openTerminal()}
+	r := &running{pid: process.Pid, terminal: openTerminal()}
 	process.Release() // nobody else waits for it
 	defer r.terminal.close()
 	return r.wait(signals, changed)
@@ -57,11 +58,12 @@ func (c Command) Run(signals <-chan os.Signal) (status int, err error) {
 // A running is a command that was started. All that concerns it is done in one
 // goroutine: a signal never goes to a number that has been buried.
 type running struct {
-	pid      int
-	terminal *terminal
+	pid       int
+	terminal  *terminal
+	unstopped <-chan time.Time // we run on, as nothing stops a process that no shell would continue
 }
 
-func (r running) wait(signals, changed <-chan os.Signal) (status int, err error) {
+func (r *running) wait(signals, changed <-chan os.Signal) (status int, err error) {
 	r.terminal.give(r.pid)
 	defer r.terminal.takeBack()
 	for {
@@ -69,6 +71,8 @@ func (r running) wait(signals, changed <-chan os.Signal) (status int, err error)
 		case sig := <-signals:
 			r.passOn(sig.(syscall.Signal))
 		case <-r.terminal.resumed():
+			r.resume()
+		case <-r.unstopped:
 			r.resume()
 		case <-changed:
 			if status, ended, err := r.look(); ended || err != nil {
@@ -79,7 +83,7 @@ func (r running) wait(signals, changed <-chan os.Signal) (status int, err error)
 }
 
 // passOn signals the command, and what it has started if that is to end, too.
-func (r running) passOn(sig syscall.Signal) {
+func (r *running) passOn(sig syscall.Signal) {
 	target := r.pid
 	if Ends(sig) {
 		target = -r.pid
@@ -89,7 +93,7 @@ func (r running) passOn(sig syscall.Signal) {
 
 // look asks what became of the command. A command with a terminal may have been
 // stopped there.
-func (r running) look() (status int, ended bool, err error) {
+func (r *running) look() (status int, ended bool, err error) {
 	var state unix.WaitStatus
 	options := unix.WNOHANG
 	if r.terminal != nil {

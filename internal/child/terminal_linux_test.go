@@ -119,10 +119,12 @@ func TestRun_onATerminal_theCommandReadsFromIt(t *testing.T) {
 	screen.await("got words", 1)
 }
 
-// Nobody is there to continue a command that is stopped.
+// Nobody is there to continue a command that is stopped. The shell has nothing
+// left to start: by vfork(2), which cannot be stopped, it would wait for a child
+// that can.
 func TestRun_onATerminalWithoutAShell_isNotStopped(t *testing.T) {
 	t.Parallel()
-	cmd := runner(t, "sh", "-c", `echo ready; sleep 1; echo done; exit 4`)
+	cmd := runner(t, "sh", "-c", `sleep 1 & echo ready; wait; echo done; exit 4`)
 	screen := open(t, cmd)
 	screen.await("ready", 1)
 	screen.keys(ctrlZ)
@@ -139,6 +141,8 @@ func TestRun_underAShell_isStoppedAndContinued(t *testing.T) {
 	screen.await("prompt> ", 1)
 	screen.keys(os.Args[0] + ` sh -c 'trap "echo interrupted; exit 5" INT; echo ready; while read line; do echo "got $line"; done'` + "\n")
 	screen.await("\nready", 1)
+	screen.keys("zero\n") // whoever reads this is not about to be continued, which would undo a stop
+	screen.await("got zero", 1)
 	screen.keys(ctrlZ)
 	screen.await("Stopped", 1)
 	screen.keys("echo shell=$((1+1))\n")

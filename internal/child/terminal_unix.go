@@ -76,24 +76,19 @@ func (t *terminal) hand(group int) {
 
 // stopped has the shell that we were called by know that the command was
 // stopped, as if it had called that: we stop too.
-func (r running) stopped(by unix.Signal) {
+func (r *running) stopped(by unix.Signal) {
 	if r.terminal.has(r.pid) && (by == unix.SIGTTIN || by == unix.SIGTTOU) {
 		unix.Kill(-r.pid, unix.SIGCONT) // it asked before the terminal was its own
 		return
 	}
 	r.terminal.takeBack()
 	unix.Kill(0, unix.SIGTSTP)
-	// Nothing stops a process that no shell would let go on.
-	time.AfterFunc(100*time.Millisecond, func() {
-		select {
-		case r.terminal.cont <- syscall.SIGCONT:
-		default:
-		}
-	})
+	r.unstopped = time.After(100 * time.Millisecond)
 }
 
 // resume has the command go on with us.
-func (r running) resume() {
+func (r *running) resume() {
+	r.unstopped = nil
 	r.terminal.give(r.pid)
 	unix.Kill(-r.pid, unix.SIGCONT)
 }
