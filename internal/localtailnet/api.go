@@ -19,6 +19,9 @@ type endpoint struct {
 
 func (t *Tailnet) endpoints() []endpoint {
 	return []endpoint{
+		{"GET /tailnet/{tailnet}/acl", OpPolicy, "policy_file:read", t.getPolicy},
+		{"POST /tailnet/{tailnet}/acl", OpPolicy, "policy_file", t.setPolicy},
+		{"POST /tailnet/{tailnet}/acl/validate", OpPolicy, "policy_file:read", t.validatePolicy},
 		{"POST /tailnet/{tailnet}/keys", OpKeys, "", t.createAnyKey},
 		{"GET /tailnet/{tailnet}/keys", OpKeys, "", t.listAnyKeys},
 		{"GET /tailnet/{tailnet}/keys/{id}", OpKeys, "", t.getAnyKey},
@@ -86,12 +89,18 @@ func answering(answer func(*http.Request) (any, error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 		v, err := answer(r)
+		if d, ok := v.(document); ok && err == nil {
+			d.write(w)
+			return
+		}
 		if err == nil {
 			writeJSON(w, http.StatusOK, v)
 			return
 		}
-		refusal := apiError{http.StatusInternalServerError, err.Error()}
-		errors.As(err, &refusal)
+		refusal := policyError{apiError: apiError{http.StatusInternalServerError, err.Error()}}
+		if !errors.As(err, &refusal) {
+			errors.As(err, &refusal.apiError)
+		}
 		writeJSON(w, refusal.status, refusal)
 	})
 }
@@ -127,8 +136,8 @@ func (t *Tailnet) actor(r *http.Request, now time.Time) (*accessToken, error) {
 }
 
 // may reports whether a's scopes include need. A scope includes its :read form
-// and what lies below it; all includes everything, and devices, from before
-// scopes were split, includes devices:core.
+// and what lies below it; all includes everything. From before scopes were
+// split are devices, which includes devices:core, and acl, now policy_file.
 func (a *accessToken) may(need string) bool {
 	return slices.ContainsFunc(a.scopes, func(scope string) bool { return includes(scope, need) })
 }
@@ -139,5 +148,5 @@ func includes(scope, need string) bool {
 	if readOnly && !reading {
 		return false
 	}
-	return area == "all" || area == wanted || strings.HasPrefix(wanted, area+":")
+	return area == "all" || area == wanted || strings.HasPrefix(wanted, area+":") || area == "acl" && wanted == "policy_file"
 }

@@ -32,6 +32,7 @@ func (k Key) Usable(now time.Time) bool {
 type authKey struct {
 	Key
 	secret string // tskey-auth-ID-…
+	user   string // login name of who made it; "" is the tailnet's owner
 }
 
 // KeyOptions say what a key lets in. The zero value is a key for one untagged,
@@ -41,6 +42,10 @@ type KeyOptions struct {
 	Tags                               []string
 	Reusable, Ephemeral, Preauthorized bool
 	Lifetime                           time.Duration // 0 means 90 days; below 0 makes a key that has expired
+
+	// User is the login name of the person whose key it is, and whose an
+	// untagged node will be. "" is the tailnet's owner.
+	User string
 }
 
 const defaultKeyLifetime = 90 * 24 * time.Hour
@@ -98,6 +103,7 @@ func (s *state) mint(o KeyOptions) *authKey {
 	id := newID("k")
 	k := &authKey{
 		secret: "tskey-auth-" + id + "-" + rand.Text(),
+		user:   o.User,
 		Key: Key{
 			ID: id, Description: o.Description, Tags: slices.Clone(o.Tags),
 			Reusable: o.Reusable, Ephemeral: o.Ephemeral, Preauthorized: o.Preauthorized,

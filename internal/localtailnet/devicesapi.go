@@ -40,7 +40,7 @@ func (t *Tailnet) device(n *node, allFields bool) device {
 	d := device{
 		ID: strconv.FormatInt(int64(n.ID), 10), NodeID: s.ID,
 		Name: s.Name, Hostname: s.Hostname, Addresses: s.IPs,
-		User: users[n.User].LoginName, Tags: s.Tags,
+		User: t.state.people[n.User].LoginName, Tags: s.Tags,
 		Authorized: s.Authorized, IsEphemeral: s.Ephemeral, ConnectedToControl: s.Online,
 		KeyExpiryDisabled: n.KeyExpiry.IsZero(), Expires: n.KeyExpiry, Created: n.created,
 		ClientVersion: n.Hostinfo.IPNVersion(), OS: n.Hostinfo.OS(),

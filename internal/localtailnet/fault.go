@@ -24,13 +24,14 @@ const (
 	OpKeys       = "keys"           // API: auth keys
 	OpDevices    = "devices"        // API: nodes
 	OpServices   = "services"       // API: Tailscale Services
+	OpPolicy     = "policy"         // API: the policy file
 	OpIDToken    = "id-token"       // the CI runtime's answer to a job
 	OpPackages   = "packages"       // the package server
 )
 
 var ops = []string{
 	OpControlKey, OpConnect, OpRegister, OpMap, OpNodeToken,
-	OpExchange, OpOAuth, OpKeys, OpDevices, OpServices, OpIDToken, OpPackages,
+	OpExchange, OpOAuth, OpKeys, OpDevices, OpServices, OpPolicy, OpIDToken, OpPackages,
 }
 
 // A Fault is something that goes wrong with the requests of one operation. The

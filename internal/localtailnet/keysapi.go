@@ -89,11 +89,14 @@ func (k apiKey) check(tags []string, person bool) error {
 // allowedTags are those that keys made by actor may give. A person owns every
 // tag that the tailnet has, and may make keys without any.
 func (t *Tailnet) allowedTags(actor *accessToken) (tags []string, person bool) {
-	if !actor.person {
-		return actor.tags, false
-	}
-	t.state.read(func() { tags = t.state.knownTags() })
-	return tags, true
+	t.state.read(func() {
+		if actor.person {
+			tags = t.state.knownTags()
+		} else {
+			tags = t.state.grantable(actor.tags)
+		}
+	})
+	return tags, actor.person
 }
 
 // listKeys lists those that still let somebody in. Without ?all=true a token of

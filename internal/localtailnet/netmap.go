@@ -19,7 +19,6 @@ func (t *Tailnet) netmap(self *node) *tailcfg.MapResponse {
 		DERPMap:         t.derp.Map,
 		Domain:          t.opts.Name,
 		CollectServices: "false",
-		UserProfiles:    userProfiles(),
 		SSHPolicy:       sshPolicy(),
 		DNSConfig: &tailcfg.DNSConfig{
 			Proxied: true,
@@ -28,9 +27,11 @@ func (t *Tailnet) netmap(self *node) *tailcfg.MapResponse {
 		},
 	}
 	t.state.read(func() {
+		m.UserProfiles = t.state.profiles()
 		m.Node = t.self(self)
 		m.Peers = t.peersOf(self)
-		m.PacketFilter = t.packetFilter(self)
+		// By name, since a filter that lets nobody in would be left out otherwise.
+		m.PacketFilters = map[string][]tailcfg.FilterRule{"base": t.packetFilter(self)}
 	})
 	t.withFunnel(m)
 	return m
@@ -76,10 +77,14 @@ func (t *Tailnet) wire(n *node) *tailcfg.Node {
 	w.AllowedIPs = slices.Clone(w.Addresses)
 	if t.opts.AutoApproveRoutes {
 		w.PrimaryRoutes = t.state.primaryRoutes(n)
-		w.AllowedIPs = append(w.AllowedIPs, w.PrimaryRoutes...)
-		w.AllowedIPs = append(w.AllowedIPs, slices.DeleteFunc(n.routes(), isSubnet)...)
+		w.AllowedIPs = append(w.AllowedIPs, t.state.effectiveRoutes(n)...)
 	}
 	return w
+}
+
+// effectiveRoutes are the subnets that n routes, and its exit routes.
+func (s *state) effectiveRoutes(n *node) []netip.Prefix {
+	return append(s.primaryRoutes(n), slices.DeleteFunc(n.routes(), isSubnet)...)
 }
 
 func isSubnet(p netip.Prefix) bool { return !tsaddr.IsExitRoute(p) }
@@ -96,10 +101,10 @@ func (s *state) primaryRoutes(n *node) (routes []netip.Prefix) {
 	return routes
 }
 
-// packetFilter lets everybody through, and names the app capabilities that the
-// peers hold at dst.
+// packetFilter lets through whom the policy lets, and names the app
+// capabilities that the peers hold at dst: by the policy and by Options.Grants.
 func (t *Tailnet) packetFilter(dst *node) []tailcfg.FilterRule {
-	rules := slices.Clone(tailcfg.FilterAllowAll)
+	rules := t.apply(t.state.policy.policyFile).filterFor(t.asMachine(dst))
 	for _, src := range t.state.nodes {
 		caps := t.opts.Grants(src.snapshot(), dst.snapshot())
 		if src == dst || len(caps) == 0 {

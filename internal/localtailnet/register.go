@@ -90,14 +90,6 @@ func (s *state) permitTags(k *authKey, requested []string) error {
 	return refuseTags(requested, s.knownTags())
 }
 
-// knownTags are those that some credential may give.
-func (s *state) knownTags() (tags []string) {
-	for _, c := range s.creds {
-		tags = append(tags, c.Tags...)
-	}
-	return tags
-}
-
 // newNode makes the node that k lets in. A machine that had one and changed
 // its node key keeps that: it is the same node with a new key.
 func (t *Tailnet) newNode(k *authKey, req *tailcfg.RegisterRequest, machine key.MachinePublic, now time.Time) *node {
@@ -112,7 +104,7 @@ func (t *Tailnet) newNode(k *authKey, req *tailcfg.RegisterRequest, machine key.
 	n.keyID = k.ID
 	n.ephemeral = k.Ephemeral || req.Ephemeral
 	n.Tags = union(k.Tags, req.Hostinfo.RequestTags)
-	n.User = ownerOf(n.Tags)
+	n.User = t.state.ownerOf(n.Tags, k.user)
 	n.KeyExpiry = time.Time{}
 	if len(n.Tags) == 0 {
 		n.KeyExpiry = now.Add(untaggedKeyLife)
@@ -134,7 +126,7 @@ func (t *Tailnet) reap(n *node) {
 }
 
 func (t *Tailnet) registered(n *node, now time.Time) tailcfg.RegisterResponse {
-	owner := users[n.User]
+	owner := t.state.people[n.User]
 	return tailcfg.RegisterResponse{
 		User:              tailcfg.User{ID: n.User, DisplayName: owner.DisplayName},
 		Login:             tailcfg.Login{ID: tailcfg.LoginID(n.User), LoginName: owner.LoginName, DisplayName: owner.DisplayName},

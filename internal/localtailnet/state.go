@@ -2,7 +2,11 @@ package localtailnet
 
 import (
 	"context"
+	"maps"
 	"sync"
+
+	"tailscale.com/tailcfg"
+	"tailscale.com/wgengine/filter"
 )
 
 // A state is all that the servers of one tailnet know. Its methods expect to
@@ -16,14 +20,24 @@ type state struct {
 	keys   []*authKey
 	creds  []Credential
 	tokens []*accessToken
+	policy policy
+	people map[tailcfg.UserID]tailcfg.UserProfile
 	faults faults // by operation
 	events []Event
+
+	filters map[*node]*filter.Filter // what Allows has asked; emptied by change
 
 	usedTokens []string // jti of every ID token that was exchanged
 }
 
 func newState() *state {
-	return &state{changed: make(chan struct{}), faults: faults{}}
+	return &state{
+		changed: make(chan struct{}),
+		faults:  faults{},
+		policy:  untouchedPolicy(),
+		people:  maps.Clone(users),
+		filters: map[*node]*filter.Filter{},
+	}
 }
 
 // read runs f while nothing changes.
@@ -38,6 +52,7 @@ func (s *state) change(f func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	f()
+	clear(s.filters)
 	close(s.changed)
 	s.changed = make(chan struct{})
 }

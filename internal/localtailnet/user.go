@@ -1,14 +1,15 @@
 package localtailnet
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 
 	"tailscale.com/tailcfg"
 )
 
-// The owners of nodes: one person, and the account that Tailscale shows as the
-// owner of everything tagged.
+// The owners of nodes that every tailnet has: the person who owns it, and the
+// account that Tailscale shows as the owner of everything tagged.
 const (
 	person tailcfg.UserID = iota + 1
 	taggedDevices
@@ -19,17 +20,37 @@ var users = map[tailcfg.UserID]tailcfg.UserProfile{
 	taggedDevices: {ID: taggedDevices, LoginName: "tagged-devices", DisplayName: "Tagged Devices"},
 }
 
-func ownerOf(tags []string) tailcfg.UserID {
+// ownerOf is who owns a node with these tags that a key of this login name let
+// in; "" is the tailnet's owner. A name that is new becomes a member.
+func (s *state) ownerOf(tags []string, login string) tailcfg.UserID {
 	if len(tags) > 0 {
 		return taggedDevices
 	}
-	return person
+	login = cmp.Or(login, users[person].LoginName)
+	for id, p := range s.people {
+		if p.LoginName == login {
+			return id
+		}
+	}
+	id := tailcfg.UserID(len(s.people) + 1)
+	s.people[id] = tailcfg.UserProfile{ID: id, LoginName: login, DisplayName: login}
+	return id
 }
 
-func userProfiles() []tailcfg.UserProfile {
-	profiles := make([]tailcfg.UserProfile, 0, len(users))
-	for _, id := range slices.Sorted(maps.Keys(users)) {
-		profiles = append(profiles, users[id])
+// knows reports whether somebody has this login name.
+func (s *state) knows(login string) bool {
+	for _, p := range s.people {
+		if p.LoginName == login {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *state) profiles() []tailcfg.UserProfile {
+	profiles := make([]tailcfg.UserProfile, 0, len(s.people))
+	for _, id := range slices.Sorted(maps.Keys(s.people)) {
+		profiles = append(profiles, s.people[id])
 	}
 	return profiles
 }

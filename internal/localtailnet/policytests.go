@@ -1,0 +1,198 @@
+package localtailnet
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/tailscale/hujson"
+	"tailscale.com/net/tsaddr"
+)
+
+// An aclTest is what a policy file says of itself: src may reach each address
+// of accept, and none of deny.
+type aclTest struct {
+	at           int
+	src, proto   word
+	accept, deny []word
+}
+
+// A testFailure is what the API says of one test. User is the test's src.
+type testFailure struct {
+	User     string   `json:"user,omitempty"`
+	Errors   []string `json:"errors,omitempty"`
+	Warnings []string `json:"warnings,omitempty"`
+}
+
+func (r *policyReader) aclTest(v hujson.Value) aclTest {
+	t := aclTest{at: v.StartOffset}
+	r.object(v, fields{
+		"src": r.word(&t.src), "user": r.word(&t.src), "proto": r.word(&t.proto),
+		"accept": r.words(&t.accept), "allow": r.words(&t.accept), "deny": r.words(&t.deny),
+		"srcpostureattrs": r.anything,
+	})
+	return t
+}
+
+// checkTest refuses a test that asserts nothing, or of nobody.
+func (f *policyFile) checkTest(r *policyReader, t aclTest) {
+	if len(t.accept)+len(t.deny) == 0 {
+		r.refuse(t.at, "test entry must have at least one of \"accept\" or \"deny\"")
+	}
+	if t.src.text == "" {
+		r.refuse(t.at, "test entry must have a src")
+		return
+	}
+	if !slices.Contains([]string{"", "tcp", "udp", "sctp"}, t.proto.text) {
+		r.refuse(t.proto.at, "test protocol must be tcp, udp, sctp, or empty")
+	}
+	f.checkSingle(r, t.src, inTestSrc)
+	for _, w := range slices.Concat(t.accept, t.deny) {
+		d := r.destination(w, word{})
+		if len(d.access) > 0 && !d.access[0].isOnePort() {
+			r.refuse(w.at, "test destination %q: port must be a single port", w.text)
+		}
+		f.checkSingle(r, d.word, inTestDst)
+	}
+}
+
+func (a access) isOnePort() bool { return len(a.ports) == 1 && a.ports[0].First == a.ports[0].Last }
+
+// checkSingle refuses what a place does not take, and addresses that are many.
+func (f *policyFile) checkSingle(r *policyReader, w word, p place) {
+	f.checkPlace(r, w, p)
+	t := w.target()
+	if r.err == nil && t.kind == kindHost {
+		t.prefix = applied{policyFile: f}.host(t)
+	}
+	if t.prefix.IsValid() && !t.prefix.IsSingleIP() {
+		r.refuse(w.at, "test %s %q must be a single host, not a CIDR range", p.name, w.text)
+	}
+}
+
+// run returns the tests that fail.
+func (a applied) run(tests []aclTest) (failed []testFailure) {
+	for _, t := range tests {
+		if errs := a.runTest(t); len(errs) > 0 {
+			failed = append(failed, testFailure{User: t.src.text, Errors: errs})
+		}
+	}
+	return failed
+}
+
+func (a applied) runTest(t aclTest) (errs []string) {
+	src := a.standIns(t.src.target(), machine{}, standInSrc)
+	if len(src) == 0 {
+		return []string{fmt.Sprintf("%q stands for nobody", t.src.text)}
+	}
+	for _, w := range t.accept {
+		if reached, of := a.count(t, src, w); reached < of || of == 0 {
+			errs = append(errs, fmt.Sprintf("address %q: want: Accept, got: Drop", w.text))
+		}
+	}
+	for _, w := range t.deny {
+		if reached, _ := a.count(t, src, w); reached > 0 {
+			errs = append(errs, fmt.Sprintf("address %q: want: Drop, got: Accept", w.text))
+		}
+	}
+	return errs
+}
+
+// count says how many of the pairs of a source and a destination may talk.
+func (a applied) count(t aclTest, src []machine, w word) (reached, of int) {
+	d := new(policyReader).destination(w, word{})
+	protos := []int{6, 17} // either will do where the test names none
+	if t.proto.text != "" {
+		protos = protocols[t.proto.text]
+	}
+	for _, s := range src {
+		for _, m := range a.standIns(d.target(), s, standInDst) {
+			with := a
+			with.machines = append(slices.Clone(a.machines), s, m)
+			of++
+			if with.reaches(s, m, protos, d.access[0].ports[0].First) {
+				reached++
+			}
+		}
+	}
+	return reached, of
+}
+
+// reaches asks the packet filter that m would be sent.
+func (a applied) reaches(s, m machine, protos []int, port uint16) bool {
+	f := newFilter(a.filterFor(m), m)
+	for _, src := range s.addrs {
+		for _, dst := range m.addrs {
+			if src.Is4() == dst.Is4() && slices.ContainsFunc(protos, func(p int) bool { return accepts(f, src, dst, p, port) }) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// Where the machines of a test have their addresses, which no node has.
+var (
+	standInSrc = netip.MustParseAddr("100.127.254.1")
+	standInDst = netip.MustParseAddr("100.127.255.1")
+)
+
+// standIns are machines as t means them: one of each that there could be,
+// whether or not the tailnet has any now. Beside is the other end.
+func (a applied) standIns(t target, beside machine, first netip.Addr) (all []machine) {
+	switch t.kind {
+	case kindAddresses:
+		return []machine{a.machineAt(t.prefix.Addr())}
+	case kindHost:
+		return []machine{a.machineAt(a.host(t).Addr())}
+	case kindTag:
+		all = []machine{{tags: []string{t.text}}}
+	case kindGroup:
+		if g := find(a.groups, t.text); g != nil {
+			for _, w := range g.of {
+				all = append(all, machine{login: somebody(w.target())})
+			}
+		}
+	case kindAutogroup:
+		all = a.autogroupStandIns(t.name(), beside)
+	default:
+		all = []machine{{login: somebody(t)}}
+	}
+	for i := range all {
+		all[i].addrs = []netip.Addr{first, tsaddr.Tailscale4To6(first)}
+		first = first.Next()
+	}
+	return all
+}
+
+// somebody is a login name that t means.
+func somebody(t target) string {
+	return strings.Replace(strings.TrimPrefix(t.text, kindDomain+":"), "*@", "somebody@", 1)
+}
+
+func (a applied) autogroupStandIns(name string, beside machine) []machine {
+	switch name {
+	case "tagged":
+		return []machine{{tags: []string{"tag:"}}}
+	case "member", "members":
+		return []machine{{login: "somebody"}}
+	case "owner", "admin":
+		return []machine{{login: a.owner}}
+	case "self":
+		if beside.login != "" {
+			return []machine{{login: beside.login}}
+		}
+	}
+	return nil
+}
+
+// machineAt is the one with this address, or else one that is nobody's.
+func (a applied) machineAt(addr netip.Addr) machine {
+	for _, m := range a.machines {
+		if slices.Contains(m.addrs, addr) {
+			return m
+		}
+	}
+	return machine{addrs: []netip.Addr{addr}}
+}
