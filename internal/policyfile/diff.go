@@ -1,0 +1,247 @@
+package policyfile
+
+import (
+	"strings"
+
+	"github.com/tailscale/hujson"
+)
+
+// A Change is what became of one entry of a section.
+type Change struct {
+	Section string `json:"section"`       // as the file that has it last writes it
+	Old     *Entry `json:"old,omitempty"` // nil if it was added
+	New     *Entry `json:"new,omitempty"` // nil if it was removed
+}
+
+// sections come first in a diff, in this order; what else there is follows in
+// that of the files.
+var sections = []string{
+	"grants", "acls", "groups", "tagOwners", "hosts", "ipsets", "postures", "ssh", "autoApprovers", "nodeAttrs", "tests", "sshTests",
+}
+
+// Diff says what was changed, section by section, comments included. The order
+// of rules counts, that of names and sections does not; nor do blanks.
+func Diff(old, new *File) (all []Change) {
+	for _, name := range sectionNames(old, new) {
+		was, had := old.memberOf(name)
+		is, has := new.memberOf(name)
+		section := nameOr(is, has, nameOr(was, had, name))
+		var before, after []Entry
+		if had {
+			before = old.sectionEntries(was)
+		}
+		if has {
+			after = new.sectionEntries(is)
+		}
+		compare := byOrder
+		if kindOf(was, had) == '{' || kindOf(is, has) == '{' {
+			compare = byName
+		}
+		for _, c := range compare(before, after) {
+			c.Section = section
+			all = append(all, c)
+		}
+	}
+	if was, is := old.around(), new.around(); was.Text != is.Text {
+		all = append(all, Change{Section: "comments", Old: was.orNil(), New: is.orNil()})
+	}
+	return all
+}
+
+// around are the comments before and after all sections.
+func (f *File) around() Entry {
+	o := f.root.Value.(*hujson.Object)
+	return Entry{Text: joinLines(comment(f.root.BeforeExtra), comment(o.AfterExtra), comment(f.root.AfterExtra)), At: f.position(0)}
+}
+
+func (e Entry) orNil() *Entry {
+	if e.Text == "" {
+		return nil
+	}
+	return &e
+}
+
+func sectionNames(files ...*File) (names []string) {
+	seen := map[string]bool{}
+	add := func(name string) {
+		if !seen[strings.ToLower(name)] {
+			seen[strings.ToLower(name)] = true
+			names = append(names, name)
+		}
+	}
+	for _, name := range sections {
+		add(name)
+	}
+	for _, f := range files {
+		for _, m := range members(f.root) {
+			add(nameOf(m))
+		}
+	}
+	return names
+}
+
+func (f *File) memberOf(section string) (hujson.ObjectMember, bool) {
+	for _, m := range members(f.root) {
+		if strings.EqualFold(nameOf(m), section) {
+			return m, true
+		}
+	}
+	return hujson.ObjectMember{}, false
+}
+
+func nameOr(m hujson.ObjectMember, ok bool, otherwise string) string {
+	if ok {
+		return nameOf(m)
+	}
+	return otherwise
+}
+
+func kindOf(m hujson.ObjectMember, ok bool) hujson.Kind {
+	if !ok {
+		return 0
+	}
+	return kind(m.Value)
+}
+
+// sectionEntries are the entries of a section, after the comments that belong to
+// it as a whole. A section without entries is one by itself.
+func (f *File) sectionEntries(m hujson.ObjectMember) (all []Entry) {
+	entries, rest := f.entries(m)
+	own := joinLines(comment(m.Name.BeforeExtra), comment(m.Name.AfterExtra), comment(m.Value.BeforeExtra), rest)
+	if own != "" || len(entries) == 0 {
+		e := Entry{Text: joinLines(own, emptyText(m.Value, len(entries))), At: f.position(m.Name.StartOffset), plain: "section"}
+		all = append(all, e)
+	}
+	return append(all, entries...)
+}
+
+func emptyText(v hujson.Value, entries int) string {
+	if entries > 0 {
+		return ""
+	}
+	return plain(v)
+}
+
+func joinLines(parts ...string) string {
+	return strings.Join(without(parts, ""), "\n")
+}
+
+func without(list []string, what string) (left []string) {
+	for _, s := range list {
+		if s != what {
+			left = append(left, s)
+		}
+	}
+	return left
+}
+
+// byName compares objects.
+func byName(old, new []Entry) (all []Change) {
+	byName := map[string]*Entry{}
+	for i := range new {
+		byName[new[i].key()] = &new[i]
+	}
+	seen := map[string]bool{}
+	for i := range old {
+		is := byName[old[i].key()]
+		seen[old[i].key()] = true
+		if is == nil || is.Text != old[i].Text {
+			all = append(all, Change{Old: &old[i], New: is})
+		}
+	}
+	for i := range new {
+		if !seen[new[i].key()] {
+			all = append(all, Change{New: &new[i]})
+		}
+	}
+	return all
+}
+
+// key tells the entries of an object apart.
+func (e Entry) key() string {
+	if e.Name == "" {
+		return e.plain
+	}
+	return "\x00" + e.Name
+}
+
+// byOrder compares lists. Of what was replaced, what stands at the same place is
+// taken for the same rule, changed.
+func byOrder(old, new []Entry) (all []Change) {
+	i, j := 0, 0
+	flush := func(oldEnd, newEnd int) {
+		for ; i < oldEnd && j < newEnd; i, j = i+1, j+1 {
+			all = append(all, Change{Old: &old[i], New: &new[j]})
+		}
+		for ; i < oldEnd; i++ {
+			all = append(all, Change{Old: &old[i]})
+		}
+		for ; j < newEnd; j++ {
+			all = append(all, Change{New: &new[j]})
+		}
+	}
+	for _, pair := range common(len(old), len(new), func(a, b int) bool { return old[a].plain == new[b].plain }) {
+		flush(pair[0], pair[1])
+		if old[i].Text != new[j].Text {
+			all = append(all, Change{Old: &old[i], New: &new[j]})
+		}
+		i, j = i+1, j+1
+	}
+	flush(len(old), len(new))
+	return all
+}
+
+// mostCells bounds the memory for comparing lists.
+const mostCells = 4 << 20
+
+// common is a longest common subsequence of two lists, as pairs of indices. Of
+// very long lists that differ in their middle only the ends are compared.
+func common(n, m int, equal func(a, b int) bool) (pairs [][2]int) {
+	start := 0
+	for start < n && start < m && equal(start, start) {
+		pairs = append(pairs, [2]int{start, start})
+		start++
+	}
+	end := 0
+	for end < n-start && end < m-start && equal(n-1-end, m-1-end) {
+		end++
+	}
+	pairs = append(pairs, middle(start, n-end, m-end, equal)...)
+	for ; end > 0; end-- {
+		pairs = append(pairs, [2]int{n - end, m - end})
+	}
+	return pairs
+}
+
+// middle is common for what lies between start and the two ends.
+func middle(start, n, m int, equal func(a, b int) bool) (pairs [][2]int) {
+	rows, columns := n-start, m-start
+	if rows == 0 || columns == 0 || rows > mostCells/columns {
+		return nil
+	}
+	longest := make([][]int32, rows+1)
+	for i := range longest {
+		longest[i] = make([]int32, columns+1)
+	}
+	for i := rows - 1; i >= 0; i-- {
+		for j := columns - 1; j >= 0; j-- {
+			if equal(start+i, start+j) {
+				longest[i][j] = longest[i+1][j+1] + 1
+			} else {
+				longest[i][j] = max(longest[i+1][j], longest[i][j+1])
+			}
+		}
+	}
+	for i, j := 0, 0; i < rows && j < columns; {
+		switch {
+		case equal(start+i, start+j):
+			pairs = append(pairs, [2]int{start + i, start + j})
+			i, j = i+1, j+1
+		case longest[i+1][j] >= longest[i][j+1]:
+			i++
+		default:
+			j++
+		}
+	}
+	return pairs
+}

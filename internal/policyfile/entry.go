@@ -1,0 +1,102 @@
+package policyfile
+
+import (
+	"bytes"
+	"strings"
+
+	"github.com/tailscale/hujson"
+)
+
+// An Entry is one element of a section: a rule of a list, a member of an object.
+type Entry struct {
+	Name string   `json:"name,omitempty"` // of a member
+	Text string   `json:"text"`           // HuJSON, with the comments that belong to it
+	At   Position `json:"at"`
+
+	plain string // without comments
+}
+
+// entries are those of a section, and the comments that belong to none of them.
+func (f *File) entries(m hujson.ObjectMember) (all []Entry, rest string) {
+	switch c := m.Value.Value.(type) {
+	case *hujson.Array:
+		extras := make([]*hujson.Value, len(c.Elements))
+		for i := range c.Elements {
+			extras[i] = &c.Elements[i]
+		}
+		lead, trail, rest := belong(extras, c.AfterExtra)
+		for i, e := range c.Elements {
+			all = append(all, f.entry("", e, lead[i], trail[i]))
+		}
+		return all, rest
+	case *hujson.Object:
+		extras := make([]*hujson.Value, len(c.Members))
+		for i := range c.Members {
+			extras[i] = &c.Members[i].Name
+		}
+		lead, trail, rest := belong(extras, c.AfterExtra)
+		for i, m := range c.Members {
+			all = append(all, f.entry(nameOf(m), m.Value, lead[i], trail[i]))
+			all[i].At = f.position(m.Name.StartOffset)
+		}
+		return all, rest
+	}
+	return []Entry{f.entry("", m.Value, "", "")}, ""
+}
+
+// belong says which comments stand over a value, and which behind it on its
+// line. To hujson both are what comes before a value.
+func belong(values []*hujson.Value, after hujson.Extra) (lead, trail []string, rest string) {
+	lead, trail = make([]string, len(values)), make([]string, len(values))
+	split := func(i int, e hujson.Extra) string {
+		behind, over, more := bytes.Cut(e, []byte("\n"))
+		if i == 0 || !more {
+			return comment(e)
+		}
+		if i > 0 {
+			trail[i-1] = comment(behind)
+		}
+		return comment(over)
+	}
+	for i, v := range values {
+		lead[i] = split(i, v.BeforeExtra)
+	}
+	return lead, trail, split(len(values), after)
+}
+
+// comment is an extra without what is around it.
+func comment(e hujson.Extra) string {
+	lines := strings.Split(strings.TrimSpace(string(e)), "\n")
+	for i := range lines {
+		lines[i] = strings.TrimSpace(lines[i])
+	}
+	return strings.TrimSpace(strings.Join(lines, "\n"))
+}
+
+func (f *File) entry(name string, v hujson.Value, lead, trail string) Entry {
+	e := Entry{Name: name, At: f.position(v.StartOffset), plain: plain(v)}
+	between := ""
+	if name != "" {
+		between = comment(v.BeforeExtra)
+	}
+	behind := joinLines(comment(v.AfterExtra), trail)
+	e.Text = joinLines(lead, between, strings.TrimSpace(prefix(name)+alone(v)+", "+behind))
+	return e
+}
+
+func prefix(name string) string {
+	if name == "" {
+		return ""
+	}
+	return quote(name) + ": "
+}
+
+// alone is a value without what is around it, formatted as a part of a file that
+// has comments: so it has commas at the ends of lines.
+func alone(v hujson.Value) string {
+	const mark = "//"
+	v = v.Clone()
+	v.BeforeExtra, v.AfterExtra = nil, hujson.Extra(mark+"\n")
+	v.Format()
+	return strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(string(v.Pack())), mark))
+}

@@ -1,0 +1,151 @@
+package policyfile
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/tailscale/hujson"
+)
+
+// Parse reads a policy. Several sources are joined, in their order: see join.
+// What it refuses is an *Error.
+func Parse(sources ...Source) (*File, error) {
+	if len(sources) == 0 {
+		return nil, &Error{Problem: "there is no policy file"}
+	}
+	f := &File{sources: sources}
+	var whole hujson.Value
+	base := 0
+	for i, s := range sources {
+		v, err := s.parse(base)
+		if err != nil {
+			return nil, err
+		}
+		if err := f.refuseTwice(v, true); err != nil {
+			return nil, err
+		}
+		if i == 0 {
+			whole = v
+		} else if err := f.join(&whole, v); err != nil {
+			return nil, err
+		}
+		base += len(s.Text) + 1
+	}
+	f.settle(whole)
+	return f, nil
+}
+
+// parse reads one source. Its offsets begin at base.
+func (s Source) parse(base int) (hujson.Value, error) {
+	refuse := func(at int, problem string) (hujson.Value, error) {
+		return hujson.Value{}, &Error{At: s.position(at), Problem: problem}
+	}
+	if len(bytes.TrimSpace(s.Text)) == 0 {
+		return refuse(0, "the file is empty")
+	}
+	if at := tooDeep(s.Text); at >= 0 {
+		return refuse(at, "objects and lists are too far inside each other")
+	}
+	v, err := hujson.Parse(bytes.Clone(s.Text)) // what formats it writes to these bytes
+	if err != nil {
+		line, column, problem := explain(err)
+		return refuse(offset(s.Text, line, column), "not HuJSON: "+problem)
+	}
+	if _, ok := v.Value.(*hujson.Object); !ok {
+		return refuse(v.StartOffset, "a policy file is an object, in { }")
+	}
+	for inner := range v.All() {
+		inner.StartOffset += base
+		inner.EndOffset += base
+	}
+	return v, nil
+}
+
+// deepest is how far objects and lists may be inside each other: a policy needs
+// six, and a parser that calls itself for each ends with the stack.
+const deepest = 1000
+
+// tooDeep is where that is exceeded, or -1. It also counts brackets in comments
+// and texts, which no policy has a thousand of.
+func tooDeep(text []byte) int {
+	depth := 0
+	for i, c := range text {
+		switch c {
+		case '[', '{':
+			depth++
+		case ']', '}':
+			depth--
+		}
+		if depth > deepest {
+			return i
+		}
+	}
+	return -1
+}
+
+// explain takes "hujson: line 3, column 7: what" apart.
+func explain(err error) (line, column int, problem string) {
+	where, what, _ := strings.Cut(strings.TrimPrefix(err.Error(), "hujson: line "), ": ")
+	l, c, _ := strings.Cut(where, ", column ")
+	line, _ = strconv.Atoi(l)
+	column, _ = strconv.Atoi(c)
+	if inner := errors.Unwrap(err); inner != nil {
+		what = inner.Error()
+	}
+	return line, column, what
+}
+
+// refuseTwice finds a key that an object has twice, with different values: which
+// of them counts, readers of JSON do not agree on. The names of sections are the
+// same in upper and lower case.
+func (f *File) refuseTwice(v hujson.Value, top bool) error {
+	switch c := v.Value.(type) {
+	case *hujson.Object:
+		seen := map[string]hujson.ObjectMember{}
+		for _, m := range c.Members {
+			name := nameOf(m)
+			if top {
+				name = strings.ToLower(name)
+			}
+			first, twice := seen[name]
+			if twice && !same(first.Value, m.Value) {
+				return f.twice(m, first)
+			}
+			seen[name] = m
+			if err := f.refuseTwice(m.Value, false); err != nil {
+				return err
+			}
+		}
+	case *hujson.Array:
+		for _, e := range c.Elements {
+			if err := f.refuseTwice(e, false); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// twice is the error for two members of one name. Their offsets are those among
+// all sources.
+func (f *File) twice(m, first hujson.ObjectMember) error {
+	return &Error{
+		At:      f.origin(m.Name.StartOffset),
+		Problem: fmt.Sprintf("%q is there twice, with different values", nameOf(m)),
+		Also:    f.origin(first.Name.StartOffset),
+	}
+}
+
+func nameOf(m hujson.ObjectMember) string { return m.Name.Value.(hujson.Literal).String() }
+
+// plain is a value without its comments, on one line.
+func plain(v hujson.Value) string {
+	v = v.Clone()
+	v.Minimize()
+	return string(v.Pack())
+}
+
+func same(a, b hujson.Value) bool { return plain(a) == plain(b) }

@@ -1,0 +1,150 @@
+// Package policyfile knows tailnet policy files: how they are read and joined,
+// what changes from one to the next, and who gains or loses what by that.
+//
+// It looks at text only, never at a tailnet: what a change means is said of the
+// names that the files use. What cannot be known from them is listed as such.
+package policyfile
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"sort"
+
+	"github.com/tailscale/hujson"
+)
+
+// A Source is one file of a policy.
+type Source struct {
+	Name string // as people call it
+	Text []byte // HuJSON: JSON with comments and trailing commas
+}
+
+// A Position is a place in a file. Both numbers start at 1, and the column
+// counts bytes.
+type Position struct {
+	File   string `json:"file"`
+	Line   int    `json:"line"`
+	Column int    `json:"column"`
+}
+
+func (p Position) String() string { return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column) }
+
+// An Error says why a text is no policy file.
+type Error struct {
+	At      Position
+	Problem string
+	Also    Position // where the other of two things stands that do not fit; may be zero
+}
+
+func (e *Error) Error() string {
+	if e.Also != (Position{}) {
+		return fmt.Sprintf("%v: %s; the other is at %v", e.At, e.Problem, e.Also)
+	}
+	return fmt.Sprintf("%v: %s", e.At, e.Problem)
+}
+
+// A File is a policy file that could be read, of one source or several. Parse
+// makes one.
+type File struct {
+	sources []Source
+	text    []byte
+	root    hujson.Value // its offsets are those of text
+	marks   []mark       // by ascending offset
+}
+
+// A mark is a place in the text, and where that came from.
+type mark struct {
+	at   int
+	from int // among all sources, one after another
+	same int // how many bytes after it are the same there
+}
+
+// Text is the policy as one HuJSON file, formatted, with all comments.
+func (f *File) Text() []byte { return bytes.Clone(f.text) }
+
+// JSON is the policy as standard JSON. Everything in it stands where it stands
+// in Text.
+func (f *File) JSON() []byte {
+	text, _ := hujson.Standardize(f.Text()) // which is HuJSON
+	return text
+}
+
+// ETag is that of the policy, as function ETag says.
+func (f *File) ETag() string { return ETag(f.text) }
+
+// Locate finds where something in Text or JSON comes from: what stands there,
+// or before it. A place that does not exist is taken for the nearest.
+func (f *File) Locate(line, column int) Position {
+	if len(f.sources) == 1 && bytes.Equal(f.text, f.sources[0].Text) {
+		return f.sources[0].position(offset(f.text, line, column))
+	}
+	return f.position(offset(f.text, line, column))
+}
+
+// position is where an offset of the text comes from.
+func (f *File) position(at int) Position {
+	i := sort.Search(len(f.marks), func(i int) bool { return f.marks[i].at > at })
+	m := f.marks[max(i-1, 0)]
+	return f.origin(m.from + min(max(at-m.at, 0), m.same))
+}
+
+// origin is the place with an offset among all sources.
+func (f *File) origin(at int) Position {
+	for _, s := range f.sources[:len(f.sources)-1] {
+		if at <= len(s.Text) {
+			return s.position(at)
+		}
+		at -= len(s.Text) + 1
+	}
+	return f.sources[len(f.sources)-1].position(at)
+}
+
+func (s Source) position(at int) Position {
+	before := s.Text[:min(at, len(s.Text))]
+	return Position{
+		File:   s.Name,
+		Line:   bytes.Count(before, []byte("\n")) + 1,
+		Column: len(before) - bytes.LastIndexByte(before, '\n'),
+	}
+}
+
+// offset is the inverse of Source.position.
+func offset(text []byte, line, column int) int {
+	at := 0
+	for ; line > 1; line-- {
+		n := bytes.IndexByte(text[at:], '\n')
+		if n < 0 {
+			return len(text)
+		}
+		at += n + 1
+	}
+	end := len(text)
+	if n := bytes.IndexByte(text[at:], '\n'); n >= 0 {
+		end = at + n
+	}
+	return min(at+max(column-1, 0), end)
+}
+
+// settle formats what was joined and remembers where it came from: until now
+// all offsets are those among all sources.
+func (f *File) settle(root hujson.Value) {
+	type span struct{ start, end int }
+	var from []span
+	for v := range root.All() {
+		from = append(from, span{v.StartOffset, v.EndOffset})
+	}
+	root.Format()
+	i := 0
+	for v := range root.All() {
+		was := from[i]
+		same := 0
+		if _, literal := v.Value.(hujson.Literal); literal && v.EndOffset-v.StartOffset == was.end-was.start {
+			same = was.end - was.start
+		}
+		f.marks = append(f.marks, mark{v.StartOffset, was.start, same}, mark{v.EndOffset, was.end, 0})
+		i++
+	}
+	slices.SortStableFunc(f.marks, func(a, b mark) int { return a.at - b.at })
+	f.root, f.text = root, root.Pack()
+}

@@ -1,0 +1,224 @@
+package policyfile
+
+import (
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Protocols have the numbers that IANA gives them.
+const (
+	icmp = 1
+	tcp  = 6
+	udp  = 17
+	sctp = 132
+
+	icmp6 = 58
+)
+
+var protocols = map[string]uint8{
+	"icmp": icmp, "igmp": 2, "ipv4": 4, "ip-in-ip": 4, "tcp": tcp, "egp": 8, "igp": 9, "udp": udp,
+	"gre": 47, "esp": 50, "ah": 51, "sctp": sctp,
+}
+
+// A reach is a set of ports of protocols: spans of protocol<<16 | port, in
+// order, that do not touch. A protocol without ports is there with all of them.
+//
+// Where anything is open between two nodes they may ping each other, so ICMP is
+// in every reach that is not empty.
+type reach []span
+
+type span struct{ from, to uint32 }
+
+func ports(protocol uint8, from, to uint16) span {
+	return span{uint32(protocol)<<16 | uint32(from), uint32(protocol)<<16 | uint32(to)}
+}
+
+func allOf(protocol uint8) span { return ports(protocol, 0, 0xffff) }
+
+// reachOf orders spans and joins those that touch.
+func reachOf(spans ...span) (r reach) {
+	slices.SortFunc(spans, func(a, b span) int { return int(int64(a.from) - int64(b.from)) })
+	for _, s := range spans {
+		if last := len(r) - 1; last >= 0 && s.from <= r[last].to+1 {
+			r[last].to = max(r[last].to, s.to)
+			continue
+		}
+		r = append(r, s)
+	}
+	return r
+}
+
+func (r reach) and(other reach) reach { return reachOf(slices.Concat(r, other)...) }
+
+func (r reach) without(other reach) (left reach) {
+	for _, s := range r {
+		for _, o := range other {
+			if o.to < s.from || o.from > s.to {
+				continue
+			}
+			if o.from > s.from {
+				left = append(left, span{s.from, o.from - 1})
+			}
+			s.from = o.to + 1
+			if s.from > s.to {
+				break
+			}
+		}
+		if s.from <= s.to {
+			left = append(left, s)
+		}
+	}
+	return left
+}
+
+// news is what is worth saying: ICMP only where it comes alone.
+func (r reach) news() reach {
+	if more := r.without(reach{allOf(icmp)}); len(more) > 0 {
+		return more
+	}
+	return r
+}
+
+func (r reach) touches(other reach) bool {
+	for _, s := range r {
+		for _, o := range other {
+			if o.from <= s.to && s.from <= o.to {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// of are the ports of a protocol.
+func (r reach) of(protocol uint8) (all reach) {
+	whole := allOf(protocol)
+	for _, s := range r {
+		if s.from <= whole.to && whole.from <= s.to {
+			all = append(all, span{max(s.from, whole.from) & 0xffff, min(s.to, whole.to) & 0xffff})
+		}
+	}
+	return all
+}
+
+// words says a reach as a grant does: * and 443 are TCP and UDP, tcp:443 is TCP
+// only. That ICMP comes with them goes without saying.
+func (r reach) words() (all []string) {
+	t, u := r.of(tcp), r.of(udp)
+	onlyTCP, onlyUDP := t.without(u), u.without(t)
+	all = append(all, portWords("", t.without(onlyTCP))...)
+	all = append(all, portWords("tcp:", onlyTCP)...)
+	all = append(all, portWords("udp:", onlyUDP)...)
+	for p := range 256 {
+		if p != tcp && p != udp && p != icmp {
+			all = append(all, portWords(protocolName(uint8(p))+":", r.of(uint8(p)))...)
+		}
+	}
+	if len(all) == 0 && len(r) > 0 {
+		all = []string{"icmp:*"}
+	}
+	return all
+}
+
+func portWords(protocol string, r reach) (all []string) {
+	for _, s := range r {
+		switch {
+		case s.from == 0 && s.to == 0xffff:
+			all = append(all, protocol+"*")
+		case s.from == s.to:
+			all = append(all, fmt.Sprintf("%s%d", protocol, s.from))
+		default:
+			all = append(all, fmt.Sprintf("%s%d-%d", protocol, s.from, s.to))
+		}
+	}
+	return all
+}
+
+// protocolName is the number if there is no name.
+func protocolName(number uint8) string {
+	name := strconv.Itoa(int(number))
+	for n, p := range protocols {
+		if p == number && n != "ip-in-ip" {
+			name = n
+		}
+	}
+	return name
+}
+
+// parseProtocol reads a name or a number. Both versions of ICMP are one here,
+// since what lets one in lets in the other.
+func parseProtocol(s string) (uint8, bool) {
+	if p, ok := protocols[strings.ToLower(s)]; ok {
+		return p, true
+	}
+	n, err := strconv.ParseUint(s, 10, 8)
+	if n == icmp6 {
+		n = icmp
+	}
+	return uint8(n), err == nil && n > 0
+}
+
+// parseGrantPorts reads an element of a grant's ip: *, 443, 80-90, tcp:443,
+// icmp:*.
+func parseGrantPorts(s string) (reach, bool) {
+	protocol, list, ok := strings.Cut(s, ":")
+	if !ok {
+		return parsePorts("", s)
+	}
+	if protocol == "" {
+		return nil, false
+	}
+	return parsePorts(protocol, list)
+}
+
+// parsePorts reads the ports of an ACL's destination: *, 443, 80,443, 80-90. ""
+// as a protocol is TCP and UDP.
+func parsePorts(protocol, list string) (reach, bool) {
+	of := []uint8{tcp, udp}
+	if protocol != "" {
+		p, ok := parseProtocol(protocol)
+		if !ok {
+			return nil, false
+		}
+		of = []uint8{p}
+	}
+	spans := []span{allOf(icmp)}
+	for one := range strings.SplitSeq(list, ",") {
+		from, to, ok := parseRange(one)
+		if !ok {
+			return nil, false
+		}
+		for _, p := range of {
+			if !(from == 0 && to == 0xffff) && p != tcp && p != udp && p != sctp {
+				return nil, false // it has no ports
+			}
+			spans = append(spans, ports(p, from, to))
+		}
+	}
+	return reachOf(spans...), true
+}
+
+func parseRange(s string) (from, to uint16, ok bool) {
+	if s == "*" {
+		return 0, 0xffff, true
+	}
+	first, last, isRange := strings.Cut(s, "-")
+	if !isRange {
+		last = first
+	}
+	a, err := strconv.ParseUint(first, 10, 16)
+	b, err2 := strconv.ParseUint(last, 10, 16)
+	return uint16(a), uint16(b), err == nil && err2 == nil && a <= b
+}
+
+// key is the reach as a map's key.
+func (r reach) key() string {
+	var b []byte
+	for _, s := range r {
+		b = binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(b, s.from), s.to)
+	}
+	return string(b)
+}
