@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 
 	"github.com/tailjoin/tailjoin/internal/diag"
+	"github.com/tailjoin/tailjoin/internal/replace"
 	"github.com/tailjoin/tailjoin/internal/spec"
 )
 
@@ -76,35 +76,9 @@ func (f file) read() ([]byte, spec.Set, error) {
 	return raw, set, err
 }
 
-// replace writes the file in one step: who reads it meanwhile finds the old one
-// or the new one. A link stays one, and the mode stays.
-func (f file) replace(content []byte) (err error) {
-	path, mode := f.target()
-	temp, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
-	if err != nil {
+func (f file) replace(content []byte) error {
+	if err := replace.File(string(f), content); err != nil {
 		return fmt.Errorf("writing %s: %w", f.where(), err)
 	}
-	defer func() {
-		if err != nil {
-			os.Remove(temp.Name())
-			err = fmt.Errorf("writing %s: %w", f.where(), err)
-		}
-	}()
-	_, err = temp.Write(content)
-	if err = errors.Join(err, temp.Chmod(mode), temp.Sync(), temp.Close()); err != nil {
-		return err
-	}
-	return os.Rename(temp.Name(), path)
-}
-
-// target is the file itself where f is a link, and the mode to give it.
-func (f file) target() (path string, mode fs.FileMode) {
-	path, mode = string(f), 0o644
-	if resolved, err := filepath.EvalSymlinks(path); err == nil {
-		path = resolved
-	}
-	if info, err := os.Stat(path); err == nil {
-		mode = info.Mode().Perm()
-	}
-	return path, mode
+	return nil
 }
