@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/sethvargo/go-githubactions"
-	"github.com/tailjoin/tailjoin/internal/diag"
 	"github.com/tailjoin/tailjoin/internal/secret"
 )
 
@@ -22,6 +21,7 @@ func github(env Env, s Streams) Job {
 	job := plainJob(env, s, "github", env("RUNNER_DEBUG") == "1", noWorkflowCommand)
 	job.Repository, job.Ref = env("GITHUB_REPOSITORY"), env("GITHUB_REF")
 	job.Claimed, job.Run, job.Step = job.Repository, env("GITHUB_RUN_ID"), env("GITHUB_JOB")
+	job.Pull = pullRequest(env)
 	job.RunURL = fmt.Sprintf("%s/%s/actions/runs/%s", env("GITHUB_SERVER_URL"), env("GITHUB_REPOSITORY"), env("GITHUB_RUN_ID"))
 	job.Name = nodeName("github", job.Repository, job.Run, env("GITHUB_RUN_ATTEMPT"), job.Step)
 	job.TempDir = cmp.Or(env("RUNNER_TEMP"), local(env, s).TempDir)
@@ -31,7 +31,7 @@ func github(env Env, s Streams) Job {
 	job.Output, job.Variable, job.Path = g.output, g.variable, g.path
 	job.Keep, job.Keeps = g.keep, env("GITHUB_ENV") != ""
 	job.Group = func(title string) func() { g.action.Group(title); return g.action.EndGroup }
-	job.Summary, job.Report = g.summary, g.report
+	job.Summary, job.Report, job.Warn = g.summary, g.report, g.warn
 	job.Log = logTo(s.Words, level(job.Debug), workflowCommand)
 	return job
 }
@@ -119,13 +119,6 @@ func (g githubJob) fileCommand(file string, command func()) (err error) {
 	}()
 	command()
 	return nil
-}
-
-// report annotates the step with the whole problem and repeats it on the
-// job's page, where it is found without opening the log.
-func (g githubJob) report(p *diag.Problem) {
-	g.action.WithFieldsMap(map[string]string{"title": p.Summary}).Errorf("%s", strings.TrimSpace(p.Text()))
-	g.summary(problemMarkdown(p))
 }
 
 // workflowCommand is a log line as the runner reads it. A line of ours must

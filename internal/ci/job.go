@@ -29,6 +29,7 @@ type Job struct {
 	Claimed    string // what its ID token calls the repository; "" if that names none
 	Run        string // the number or ID of this run; "" outside of any CI
 	Step       string // which job of the run this is; "" if nothing says so
+	Pull       int    // number of the pull request that this is for; 0 if it is for none, or the platform is not GitHub
 	RunURL     string // a page of this run
 	Name       string // what a node of this job is called when nobody names it
 	TempDir    string // this job's alone, and the same for each of its commands
@@ -49,6 +50,7 @@ type Job struct {
 	Group    func(title string) (end func())
 	Summary  func(markdown string) error
 	Report   func(*diag.Problem)      // the one error of this process
+	Warn     func(diag.Place)         // a place of a file that somebody should look at
 	Harmless func(line string) string // a line that the platform takes for text
 	Log      slog.Handler
 }

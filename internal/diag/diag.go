@@ -11,16 +11,36 @@ import (
 // A Problem is a failure with something the user can do about it. It is
 // written where the knowledge is and printed once, by package cli.
 type Problem struct {
-	Code    string // stable name and the heading in docs/errors.md: "wif-refused"
-	Summary string // what did not work, in the user's words; no full stop
-	Facts   []Fact // what was seen; safe to print
-	Hint    string // what to do; may hold several lines
-	Err     error  // the cause; may be nil
-	Input   bool   // the fault is in what the user asked for: exit status 2
+	Code    string  // stable name and the heading in docs/errors.md: "wif-refused"
+	Summary string  // what did not work, in the user's words; no full stop
+	Places  []Place // of the user's files, where it is wrong
+	Facts   []Fact  // what was seen; safe to print
+	Hint    string  // what to do; may hold several lines
+	Err     error   // the cause; may be nil
+	Input   bool    // the fault is in what the user asked for: exit status 2
 }
 
 // A Fact is one thing that was seen, for the reader to compare.
 type Fact struct{ Name, Value string }
+
+// A Place is where a file of the user's is wrong, or worth a look.
+type Place struct {
+	File         string // as the user calls it
+	Line, Column int    // from 1; a column in bytes; 0 if nobody knows
+	Text         string // what there is to say of it
+}
+
+// String is the form that compilers have: policy.hujson:12:3: what is wrong.
+func (p Place) String() string {
+	at := p.File
+	if p.Line > 0 {
+		at += fmt.Sprintf(":%d", p.Line)
+	}
+	if p.Line > 0 && p.Column > 0 {
+		at += fmt.Sprintf(":%d", p.Column)
+	}
+	return at + ": " + p.Text
+}
 
 // Error is the summary and the cause in one line, for a wrapping error.
 func (p *Problem) Error() string {
@@ -39,12 +59,15 @@ const nothing = "(none)"
 const docs = "https://github.com/tailjoin/tailjoin/blob/v1/docs/errors.md#"
 
 // Text renders the problem for a plain log, a line each for the cause, the
-// facts, the hint and the page that explains the code.
+// places, the facts, the hint and the page that explains the code.
 func (p *Problem) Text() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "error: %s\n", p.Summary)
 	if p.Err != nil {
 		fmt.Fprintf(&b, "cause: %s\n", indent(p.Err.Error(), 7))
+	}
+	for _, at := range p.Places {
+		fmt.Fprintf(&b, "  %s\n", indent(at.String(), 4))
 	}
 	width := 0
 	for _, f := range p.Facts {
