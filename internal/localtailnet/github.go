@@ -24,6 +24,10 @@ type GitHub struct {
 	remaining int                     // requests until the limit; below zero there is none
 	blocked   time.Duration           // the secondary limit
 	asked     []string                // METHOD path?query, in order
+
+	user        GitHubUser // whose Token is
+	readOnly    bool
+	lastComment int64
 }
 
 // A githubPlace is an organisation, a repository or an environment.
@@ -32,6 +36,8 @@ type githubPlace struct {
 	variables []githubVariable // by name
 	branch    string           // the default one; "" is main
 	subject   *GitHubSubject   // nil: nobody set one
+
+	pulls map[int][]GitHubComment // by number
 }
 
 // ownerID is that of every owner, and of Job{}'s.
@@ -39,8 +45,9 @@ const ownerID = 1001
 
 // NewGitHub knows of no organisation and no repository.
 func NewGitHub() *GitHub {
-	g := &GitHub{Token: "github_pat_" + rand.Text(), mux: http.NewServeMux(), places: map[string]*githubPlace{}, remaining: -1}
+	g := &GitHub{Token: "github_pat_" + rand.Text(), mux: http.NewServeMux(), places: map[string]*githubPlace{}, remaining: -1, user: JobsBot}
 	g.mountVariables()
+	g.mountComments()
 	g.mountSubjects()
 	g.mux.HandleFunc("GET /repos/{owner}/{repo}", g.serveRepository)
 	g.mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { notFoundAtGitHub(w) })
@@ -111,6 +118,9 @@ func (g *GitHub) admits(w http.ResponseWriter, r *http.Request) bool {
 	case g.denied != "":
 		w.Header().Set("X-Accepted-GitHub-Permissions", g.denied)
 		refuseAtGitHub(w, http.StatusForbidden, "Resource not accessible by personal access token")
+	case g.readOnly && r.Method != http.MethodGet:
+		w.Header().Set("X-Accepted-GitHub-Permissions", "issues=write; pull_requests=write")
+		refuseAtGitHub(w, http.StatusForbidden, "Resource not accessible by integration")
 	default:
 		return true
 	}
