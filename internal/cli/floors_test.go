@@ -18,7 +18,7 @@ var floors = [][]string{
 	{"diag", "lazy", "secret", "retry", "jwk"},
 	{"ci", "child", "github", "idtoken", "namespace", "oidc", "tsapi", "tailscaled", "sts/keyring"},
 	{"spec", "sts/policy"},
-	{"access"},
+	{"access", "sts/exchange"},
 	{"join", "authkey", "doctor", "specs", "trust", "sts/config", "sts/server"},
 	{"cli", "sts"},
 }

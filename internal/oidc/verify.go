@@ -23,35 +23,52 @@ const leeway = 30 * time.Second
 // now is the time to hold it against.
 func Verify(ctx context.Context, client *http.Client, token secret.Text, now time.Time) error {
 	var claims jwt.RegisteredClaims
-	parsed, err := jwt.NewParser(
-		jwt.WithValidMethods(jwk.Algorithms()),
-		jwt.WithExpirationRequired(),
-		jwt.WithIssuedAt(),
-		jwt.WithLeeway(leeway),
-		jwt.WithTimeFunc(func() time.Time { return now }),
-	).ParseWithClaims(token.Reveal(), &claims, func(t *jwt.Token) (any, error) {
+	parsed, err := parser(now).ParseWithClaims(token.Reveal(), &claims, func(t *jwt.Token) (any, error) {
 		return keys(ctx, client, claims.Issuer, t)
 	})
 	if err == nil {
 		return nil
 	}
-	if unusable, ok := errors.AsType[*issuerError](err); ok {
+	if unusable, ok := errors.AsType[*KeysError](err); ok {
 		return issuerUnusable(claims.Issuer, unusable)
 	}
 	return tokenInvalid(parsed, claims, err)
+}
+
+// parser takes what a public key verifies and nothing else.
+func parser(now time.Time, more ...jwt.ParserOption) *jwt.Parser {
+	return jwt.NewParser(append(more,
+		jwt.WithValidMethods(jwk.Algorithms()),
+		jwt.WithExpirationRequired(),
+		jwt.WithIssuedAt(),
+		jwt.WithLeeway(leeway),
+		jwt.WithTimeFunc(func() time.Time { return now }),
+	)...)
 }
 
 var errCritical = errors.New("its header has critical extensions, and none is known here") // RFC 7515, section 4.1.11
 
 // keys are those of the issuer that may have signed a token.
 func keys(ctx context.Context, client *http.Client, issuer string, t *jwt.Token) (any, error) {
-	if _, ok := t.Header["crit"]; ok {
-		return nil, errCritical
+	if err := understood(t); err != nil {
+		return nil, err
 	}
 	set, err := discover(ctx, client, issuer)
 	if err != nil {
-		return nil, &issuerError{err}
+		return nil, &KeysError{err}
 	}
+	return candidates(set, t)
+}
+
+func understood(t *jwt.Token) error {
+	if _, ok := t.Header["crit"]; ok {
+		return errCritical
+	}
+	return nil
+}
+
+// candidates are the keys of a set that may have signed a token.
+func candidates(set jwk.Set, t *jwt.Token) (any, error) {
 	found, err := set.Find(field(t, "kid"), t.Method.Alg())
 	if err != nil {
 		return nil, err
@@ -72,10 +89,10 @@ func field(t *jwt.Token, name string) string {
 	return text
 }
 
-// An issuerError is the failure to get an issuer's keys: the token may be good.
-type issuerError struct{ error }
+// A KeysError is the failure to get an issuer's keys: the token may be good.
+type KeysError struct{ error }
 
-func (e *issuerError) Unwrap() error { return e.error }
+func (e *KeysError) Unwrap() error { return e.error }
 
 func issuerUnusable(issuer string, err error) error {
 	return &diag.Problem{

@@ -73,7 +73,7 @@ func (l limit) holds(part bool) bool {
 	if len(l.allowed) == 0 || part && l.value == "" {
 		return true
 	}
-	return l.value != "" && slices.ContainsFunc(l.allowed, func(pattern string) bool { return covers(pattern, l.value) })
+	return l.value != "" && slices.ContainsFunc(l.allowed, func(pattern string) bool { return Covers(pattern, l.value) })
 }
 
 func (l limit) problem(name, source string) error {

@@ -29,9 +29,13 @@ func checkPattern(pattern, foreign string) error {
 	return nil
 }
 
-// covers says whether pattern describes the whole of s. It takes no longer
-// than the product of both lengths.
-func covers(pattern, s string) bool {
+// CheckPattern reports what is wrong with a pattern for Covers.
+func CheckPattern(pattern string) error { return checkPattern(pattern, "") }
+
+// Covers says whether pattern describes the whole of s: * stands for any
+// characters but "/" and ":", ** for those too, and all else is literal. It
+// takes no longer than the product of both lengths.
+func Covers(pattern, s string) bool {
 	// reached[i]: the pattern up to here describes s[:i].
 	reached := make([]bool, len(s)+1)
 	reached[0] = true

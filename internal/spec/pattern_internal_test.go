@@ -38,15 +38,15 @@ func TestCovers_theWholeNameAndNoFurther(t *testing.T) {
 		{"Main", "main", false},
 		{"", "", true},
 	} {
-		if got := covers(c.pattern, c.s); got != c.want {
-			t.Errorf("covers(%q, %q) = %t", c.pattern, c.s, got)
+		if got := Covers(c.pattern, c.s); got != c.want {
+			t.Errorf("Covers(%q, %q) = %t", c.pattern, c.s, got)
 		}
 	}
 }
 
 // Many stars cost no more than their number.
 func TestCovers_isDoneInTime(t *testing.T) {
-	if covers(strings.Repeat("*a", 2000), strings.Repeat("a", 4000)+"b") {
+	if Covers(strings.Repeat("*a", 2000), strings.Repeat("a", 4000)+"b") {
 		t.Error("the b at the end is covered")
 	}
 }
@@ -65,8 +65,8 @@ func FuzzCovers_asARegularExpressionDoes(f *testing.F) {
 		text := regexp.QuoteMeta(pattern)
 		text = strings.ReplaceAll(text, `\*\*`, `.*`)
 		text = strings.ReplaceAll(text, `\*`, `[^/:]*`)
-		if want := regexp.MustCompile(`(?s)\A(?:` + text + `)\z`).MatchString(s); covers(pattern, s) != want {
-			t.Errorf("covers(%q, %q) = %t", pattern, s, !want)
+		if want := regexp.MustCompile(`(?s)\A(?:` + text + `)\z`).MatchString(s); Covers(pattern, s) != want {
+			t.Errorf("Covers(%q, %q) = %t", pattern, s, !want)
 		}
 	})
 }

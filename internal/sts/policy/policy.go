@@ -35,8 +35,8 @@ type Rule struct {
 	Audience  Pattern
 	Lifetime  time.Duration
 	Algorithm string
-	Subject   *Template // nil: what the policy says
-	Claims    Claims
+	Subject   *Template[*Caller] // nil: what the policy says
+	Claims    Claims[*Caller]
 }
 
 // A Decision is what was found about one request. What a refusal did not reach
@@ -65,11 +65,10 @@ func (r Refusal) Error() string { return string(r) }
 // Decide holds a request against both layers. The error is a Refusal.
 func (p *Policy) Decide(c *Caller, audience string) (Decision, error) {
 	d := Decision{Audience: audience}
-	i := slices.IndexFunc(p.Rules, func(r Rule) bool { return r.Audience.Match(audience) })
-	if i < 0 {
+	rule := p.RuleFor(audience)
+	if rule == nil {
 		return d, NotAllowed
 	}
-	rule := &p.Rules[i]
 	d.Rule = rule.Audience.String()
 	grant, ok := p.permit(c, audience)
 	if !ok {
@@ -77,8 +76,18 @@ func (p *Policy) Decide(c *Caller, audience string) (Decision, error) {
 	}
 	d.Grant, d.Lifetime, d.Algorithm = grant.Capability, rule.Lifetime, rule.Algorithm
 	d.Subject = p.subject(rule, c, grant)
-	d.Claims = rule.Claims.of(c)
+	d.Claims = rule.Claims.Of(c)
 	return d, nil
+}
+
+// RuleFor is the first layer: the rule by which an audience may be asked for,
+// nil if there is none.
+func (p *Policy) RuleFor(audience string) *Rule {
+	i := slices.IndexFunc(p.Rules, func(r Rule) bool { return r.Audience.Match(audience) })
+	if i < 0 {
+		return nil
+	}
+	return &p.Rules[i]
 }
 
 // permit is the second layer: the grant that lets the caller have it. A node
@@ -95,7 +104,8 @@ func (p *Policy) permit(c *Caller, audience string) (Grant, bool) {
 func (p *Policy) subject(r *Rule, c *Caller, g Grant) string {
 	switch {
 	case r.Subject != nil:
-		return r.Subject.text(c)
+		subject, _ := r.Subject.Of(c)
+		return subject
 	case p.Subject == SubjectName:
 		return c.Name
 	case p.Subject == SubjectCapability && g.Subject != "":

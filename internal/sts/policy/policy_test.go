@@ -58,7 +58,7 @@ func mustPattern(t *testing.T, text string) policy.Pattern {
 	return p
 }
 
-func mustClaims(t *testing.T, raw map[string]any) policy.Claims {
+func mustClaims(t *testing.T, raw map[string]any) policy.Claims[*policy.Caller] {
 	t.Helper()
 	c, err := policy.ParseClaims(raw)
 	if err != nil {
@@ -160,7 +160,7 @@ func TestDecide_takesTheSubjectFromWhereThePolicySays(t *testing.T) {
 	for name, c := range map[string]struct {
 		subject  string
 		caller   *policy.Caller
-		template *policy.Template
+		template *policy.Template[*policy.Caller]
 		want     string
 	}{
 		"the node's ID":                 {policy.SubjectNodeID, shared, nil, "nABC123CNTRL"},

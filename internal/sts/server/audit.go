@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -14,7 +15,7 @@ import (
 // jti names it.
 type Entry struct {
 	Time    time.Time `json:"time"`
-	Event   string    `json:"event"`   // token
+	Event   string    `json:"event"`   // token or exchange
 	Outcome string    `json:"outcome"` // issued, or the code of the refusal
 	Because string    `json:"because,omitempty"`
 	Remote  string    `json:"remote"` // address of the connection
@@ -25,9 +26,11 @@ type Entry struct {
 	User    string   `json:"user,omitempty"`
 	Foreign bool     `json:"foreign,omitempty"` // a node of another tailnet
 
+	Presented *Presented `json:"presented,omitempty"` // of an exchange: the ID token
+
 	Audience string `json:"audience,omitempty"`
 	Rule     string `json:"rule,omitempty"`  // the configuration's, that matched
-	Grant    string `json:"grant,omitempty"` // the policy file's, that permitted it
+	Grant    string `json:"grant,omitempty"` // the policy file's, that permitted it; or the trust rule of an exchange
 
 	Subject   string    `json:"sub,omitempty"`
 	JTI       string    `json:"jti,omitempty"`
@@ -35,6 +38,12 @@ type Entry struct {
 	Algorithm string    `json:"alg,omitempty"`
 	Expires   time.Time `json:"expires,omitzero"`
 }
+
+// The events.
+const (
+	eventToken    = "token"
+	eventExchange = "exchange"
+)
 
 // outcomeIssued is the outcome of a request that got a token.
 const outcomeIssued = "issued"
@@ -45,6 +54,18 @@ func (e *Entry) of(c *policy.Caller) {
 
 func (e *Entry) decided(d policy.Decision) {
 	e.Rule, e.Grant, e.Subject, e.Algorithm = d.Rule, d.Grant, d.Subject, d.Algorithm
+}
+
+// noted writes a decision down. A token that nobody could find in the audit
+// later is not given out.
+func (s *Server) noted(ctx context.Context, e *Entry, err error) error {
+	e.settle(err)
+	if lost := s.audit.write(*e); lost != nil {
+		s.Log.ErrorContext(ctx, "the audit cannot be written, so no token is given out", "because", lost)
+		e.Outcome = string(internal)
+		return refuse(internal, "")
+	}
+	return err
 }
 
 // settle notes how it went. What was not given out has no ID.

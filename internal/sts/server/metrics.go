@@ -19,6 +19,7 @@ import (
 type metrics struct {
 	outcomes map[string]*atomic.Int64 // by outcome
 	tokens   map[string]*atomic.Int64 // issued, by rule
+	trades   map[string]*atomic.Int64 // exchanges, by outcome
 	odd      atomic.Int64             // grants that say nothing
 	within   []atomic.Int64           // by bucket
 	total    atomic.Int64             // nanoseconds
@@ -31,10 +32,14 @@ func newMetrics(p *policy.Policy) *metrics {
 	m := &metrics{
 		outcomes: map[string]*atomic.Int64{outcomeIssued: {}},
 		tokens:   map[string]*atomic.Int64{},
+		trades:   map[string]*atomic.Int64{outcomeIssued: {}},
 		within:   make([]atomic.Int64, len(buckets)+1),
 	}
 	for c := range refusals {
 		m.outcomes[string(c)] = &atomic.Int64{}
+	}
+	for c := range oauthRefusals {
+		m.trades[string(c)] = &atomic.Int64{}
 	}
 	for _, rule := range p.Rules {
 		m.tokens[rule.Audience.String()] = &atomic.Int64{}
@@ -50,6 +55,13 @@ func (m *metrics) decided(e Entry, took time.Duration) {
 	i, _ := slices.BinarySearch(buckets, took.Seconds())
 	m.within[i].Add(1)
 	m.total.Add(int64(took))
+}
+
+func (m *metrics) exchanged(e Entry) {
+	m.trades[e.Outcome].Add(1)
+	if e.Outcome == outcomeIssued {
+		m.tokens[e.Rule].Add(1)
+	}
 }
 
 func (s *Server) showMetrics(w http.ResponseWriter, _ *http.Request) {
@@ -69,6 +81,10 @@ func (m *metrics) write(b *strings.Builder) {
 	head(b, "tailjoin_sts_tokens_total", "counter", "Tokens given out, by the rule that matched the audience.")
 	for _, name := range slices.Sorted(maps.Keys(m.tokens)) {
 		fmt.Fprintf(b, "tailjoin_sts_tokens_total{rule=\"%s\"} %d\n", label(name), m.tokens[name].Load())
+	}
+	head(b, "tailjoin_sts_exchanges_total", "counter", "Requests to exchange an ID token, by outcome.")
+	for _, name := range slices.Sorted(maps.Keys(m.trades)) {
+		fmt.Fprintf(b, "tailjoin_sts_exchanges_total{outcome=\"%s\"} %d\n", name, m.trades[name].Load())
 	}
 	head(b, "tailjoin_sts_odd_grants_total", "counter", "Grants seen that cannot be understood, and give nothing.")
 	fmt.Fprintf(b, "tailjoin_sts_odd_grants_total %d\n", m.odd.Load())

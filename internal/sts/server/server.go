@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/tailjoin/tailjoin/internal/sts/exchange"
 	"github.com/tailjoin/tailjoin/internal/sts/keyring"
 	"github.com/tailjoin/tailjoin/internal/sts/policy"
 	"tailscale.com/client/tailscale/apitype"
@@ -37,6 +38,12 @@ type Options struct {
 	Burst int // and at once
 
 	OmitHealthChecks bool // from the log
+
+	// Exchange are the trust rules of token exchange; without any there is none.
+	// By Funnel there is one only if PublicExchange says so.
+	Exchange       *exchange.Policy
+	PublicExchange bool
+	IssuerClient   *http.Client // asks issuers for their keys; nil is http.DefaultClient
 }
 
 // A Server is a token service: three handlers, for whom each is meant.
@@ -47,12 +54,18 @@ type Server struct {
 	limits  limits
 	metrics *metrics
 	ready   readiness
+
+	exchanger exchanger
 }
 
 // New makes a server whose handlers may be used from now on.
 func New(o Options) *Server {
 	s := &Server{Options: o, audit: audit{out: o.Audit}, metrics: newMetrics(o.Policy)}
 	s.limits.init(o.Rate, o.Burst)
+	if o.Exchange == nil {
+		s.Exchange = &exchange.Policy{}
+	}
+	s.exchanger.init(s)
 	return s
 }
 
@@ -61,18 +74,29 @@ func New(o Options) *Server {
 func (s *Server) Tailnet() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /token", s.token)
+	if s.exchanges() {
+		mux.HandleFunc("POST "+ExchangePath, s.exchangeAt(true))
+	}
 	s.publish(mux)
 	s.health(mux)
 	return s.logged(mux)
 }
 
-// Public handles what comes from anywhere: discovery and keys. There is no
-// token here to be had, whoever asks.
+// Public handles what comes from anywhere: discovery and keys. No node has its
+// token here. An ID token is exchanged if the configuration wants that.
 func (s *Server) Public() http.Handler {
 	mux := http.NewServeMux()
+	if s.exchanges() && s.PublicExchange {
+		mux.HandleFunc("POST "+ExchangePath, s.exchangeAt(false))
+	}
 	s.publish(mux)
 	return s.logged(mux)
 }
+
+// ExchangePath is where ID tokens are exchanged.
+const ExchangePath = "/oauth/token"
+
+func (s *Server) exchanges() bool { return len(s.Exchange.Rules) > 0 }
 
 // Ops handles what comes from those who run the service.
 func (s *Server) Ops() http.Handler {

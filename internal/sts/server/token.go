@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tailjoin/tailjoin/internal/secret"
 	"github.com/tailjoin/tailjoin/internal/sts/keyring"
 	"github.com/tailjoin/tailjoin/internal/sts/policy"
 )
@@ -26,18 +27,12 @@ type issued struct {
 	NotBefore   string `json:"not_before"` // Unix time
 }
 
-// token decides, writes the decision down, and only then answers: a token that
-// nobody could find in the audit later is not given out.
+// token decides, writes the decision down, and only then answers.
 func (s *Server) token(w http.ResponseWriter, r *http.Request) {
 	began := time.Now()
-	e := Entry{Time: s.now().UTC(), Event: "token", Remote: r.RemoteAddr}
+	e := Entry{Time: s.now().UTC(), Event: eventToken, Remote: r.RemoteAddr}
 	answer, err := s.decide(r, &e)
-	e.settle(err)
-	if lost := s.audit.write(e); lost != nil {
-		s.Log.ErrorContext(r.Context(), "the audit cannot be written, so no token is given out", "because", lost)
-		err = refuse(internal, "")
-		e.Outcome = string(internal)
-	}
+	err = s.noted(r.Context(), &e, err)
 	s.metrics.decided(e, time.Since(began))
 	if err != nil {
 		s.refused(w, r, err)
@@ -70,14 +65,29 @@ func (s *Server) decide(r *http.Request, e *Entry) (*issued, error) {
 	if err != nil {
 		return nil, refuse(code(err.Error()), "")
 	}
-	return s.issue(r.Context(), decision, e)
+	made, err := s.issue(r.Context(), decision, e)
+	if err != nil {
+		return nil, err
+	}
+	return &issued{
+		AccessToken: made.token.Reveal(), TokenType: "Bearer",
+		ExpiresIn: seconds(int64(decision.Lifetime / time.Second)),
+		ExpiresOn: seconds(made.expires.Unix()),
+		NotBefore: seconds(made.begins.Unix()),
+	}, nil
 }
 
 // early is how long before it is made a token is valid already: a verifier's
 // clock may be slow.
 const early = 30 * time.Second
 
-func (s *Server) issue(ctx context.Context, d policy.Decision, e *Entry) (*issued, error) {
+// made is a token, and when it is valid.
+type made struct {
+	token           secret.Text
+	begins, expires time.Time
+}
+
+func (s *Server) issue(ctx context.Context, d policy.Decision, e *Entry) (m made, err error) {
 	now := s.now()
 	expires, begins := now.Add(d.Lifetime), now.Add(-early)
 	e.JTI = newID()
@@ -90,18 +100,13 @@ func (s *Server) issue(ctx context.Context, d policy.Decision, e *Entry) (*issue
 	}
 	signed, err := s.Keys.Sign(ctx, d.Algorithm, claims)
 	if errors.Is(err, keyring.ErrAway) {
-		return nil, refuse(unavailable, err.Error())
+		return m, refuse(unavailable, err.Error())
 	} else if err != nil {
 		s.Log.ErrorContext(ctx, "no token could be signed", "because", err)
-		return nil, refuse(internal, "signing")
+		return m, refuse(internal, "signing")
 	}
 	e.Key, e.Expires = signed.KeyID, expires.UTC().Truncate(time.Second)
-	return &issued{
-		AccessToken: signed.Token.Reveal(), TokenType: "Bearer",
-		ExpiresIn: seconds(int64(d.Lifetime / time.Second)),
-		ExpiresOn: seconds(expires.Unix()),
-		NotBefore: seconds(begins.Unix()),
-	}, nil
+	return made{signed.Token, begins, expires}, nil
 }
 
 func seconds(n int64) string { return strconv.FormatInt(n, 10) }
@@ -121,6 +126,11 @@ func noBrowser(h http.Header) error {
 	if h.Get("X-Tsiam") == "" {
 		return refuse(browser, "missing header X-Tsiam")
 	}
+	return noPage(h)
+}
+
+// noPage refuses what only a page has a browser ask for.
+func noPage(h http.Header) error {
 	for _, name := range browsers {
 		if h.Get(name) != "" {
 			return refuse(browser, fmt.Sprintf("found browser header '%s'", name))
