@@ -21,19 +21,18 @@ type metrics struct {
 	tokens   map[string]*atomic.Int64 // issued, by rule
 	trades   map[string]*atomic.Int64 // exchanges, by outcome
 	odd      atomic.Int64             // grants that say nothing
-	within   []atomic.Int64           // by bucket
-	total    atomic.Int64             // nanoseconds
+	times    *histogram               // of requests for a token
+	signing  *histogram               // of signatures, which a vault makes far away
+	unsigned atomic.Int64             // signatures that could not be had
 }
-
-// buckets are upper bounds, in seconds, of the time a request takes.
-var buckets = []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .1, .5, 1, 5}
 
 func newMetrics(p *policy.Policy) *metrics {
 	m := &metrics{
 		outcomes: map[string]*atomic.Int64{outcomeIssued: {}},
 		tokens:   map[string]*atomic.Int64{},
 		trades:   map[string]*atomic.Int64{outcomeIssued: {}},
-		within:   make([]atomic.Int64, len(buckets)+1),
+		times:    newHistogram(),
+		signing:  newHistogram(),
 	}
 	for c := range refusals {
 		m.outcomes[string(c)] = &atomic.Int64{}
@@ -52,9 +51,14 @@ func (m *metrics) decided(e Entry, took time.Duration) {
 	if e.Outcome == outcomeIssued {
 		m.tokens[e.Rule].Add(1)
 	}
-	i, _ := slices.BinarySearch(buckets, took.Seconds())
-	m.within[i].Add(1)
-	m.total.Add(int64(took))
+	m.times.add(took)
+}
+
+func (m *metrics) signed(took time.Duration, err error) {
+	m.signing.add(took)
+	if err != nil {
+		m.unsigned.Add(1)
+	}
 }
 
 func (m *metrics) exchanged(e Entry) {
@@ -88,20 +92,10 @@ func (m *metrics) write(b *strings.Builder) {
 	}
 	head(b, "tailjoin_sts_odd_grants_total", "counter", "Grants seen that cannot be understood, and give nothing.")
 	fmt.Fprintf(b, "tailjoin_sts_odd_grants_total %d\n", m.odd.Load())
-	m.writeTimes(b)
-}
-
-func (m *metrics) writeTimes(b *strings.Builder) {
-	head(b, "tailjoin_sts_request_seconds", "histogram", "Time that a request for a token took.")
-	var all int64
-	for i, bound := range buckets {
-		all += m.within[i].Load()
-		fmt.Fprintf(b, "tailjoin_sts_request_seconds_bucket{le=\"%g\"} %d\n", bound, all)
-	}
-	all += m.within[len(buckets)].Load()
-	fmt.Fprintf(b, "tailjoin_sts_request_seconds_bucket{le=\"+Inf\"} %d\n", all)
-	fmt.Fprintf(b, "tailjoin_sts_request_seconds_sum %g\n", time.Duration(m.total.Load()).Seconds())
-	fmt.Fprintf(b, "tailjoin_sts_request_seconds_count %d\n", all)
+	m.times.write(b, "tailjoin_sts_request_seconds", "Time that a request for a token took.")
+	m.signing.write(b, "tailjoin_sts_sign_seconds", "Time that a signature took, or that it took to fail.")
+	head(b, "tailjoin_sts_sign_failures_total", "counter", "Signatures that could not be had.")
+	fmt.Fprintf(b, "tailjoin_sts_sign_failures_total %d\n", m.unsigned.Load())
 }
 
 // writeKeys is the ring: an alarm for a key that grows too old, or keys that

@@ -98,7 +98,9 @@ func (s *Server) issue(ctx context.Context, d policy.Decision, e *Entry) (m made
 	} {
 		claims[name] = value
 	}
+	began := time.Now()
 	signed, err := s.Keys.Sign(ctx, d.Algorithm, claims)
+	s.metrics.signed(time.Since(began), err)
 	if errors.Is(err, keyring.ErrAway) {
 		return m, refuse(unavailable, err.Error())
 	} else if err != nil {

@@ -105,6 +105,8 @@ func TestMetrics_haveNoLabelThatACallerMakes(t *testing.T) {
 		`tailjoin_sts_tokens_total{rule="quote\"back\\slash"} 0`,
 		`tailjoin_sts_request_seconds_bucket{le="+Inf"} 101`,
 		`tailjoin_sts_request_seconds_count 101`,
+		`tailjoin_sts_sign_seconds_count 1`,
+		`tailjoin_sts_sign_failures_total 0`,
 		`tailjoin_sts_key_age_seconds{algorithm="ES256"} 0`,
 		`tailjoin_sts_keys{algorithm="ES256",state="active"} 1`,
 		`tailjoin_sts_keys{algorithm="ES256",state="next"} 1`,
