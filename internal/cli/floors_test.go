@@ -15,16 +15,16 @@ const module = "github.com/tailjoin/tailjoin/"
 // floors are the rooms of the house, bottom first. A package imports packages
 // of lower floors only, none of its own.
 var floors = [][]string{
-	{"diag", "lazy", "secret", "retry", "jwk"},
-	{"ci", "child", "github", "idtoken", "namespace", "oidc", "tsapi", "tailscaled", "sts/keyring"},
-	{"spec", "sts/policy"},
-	{"access", "sts/exchange"},
-	{"join", "authkey", "doctor", "specs", "trust", "sts/config", "sts/server"},
+	{"diag", "lazy", "replace", "secret", "retry", "jwk"},
+	{"aws", "ci", "child", "github", "idtoken", "namespace", "oidc", "tsapi", "tailscaled", "sts/keyring"},
+	{"spec", "policyfile", "sts/policy"},
+	{"access", "sts/exchange", "sts/etcd", "sts/azure"},
+	{"join", "authkey", "doctor", "policy", "specs", "trust", "sts/config", "sts/server"},
 	{"cli", "sts"},
 }
 
 // tools are for tests, and part of nothing that is shipped.
-var tools = []string{"localtailnet", "isolate", "diag/diagtest"}
+var tools = []string{"sts/azure/vaulttest", "sts/keyring/keyringtest", "localtailnet", "localetcd", "isolate", "diag/diagtest"}
 
 // words are for everybody, so they bring nothing along.
 const words = 0

@@ -8,6 +8,7 @@ import (
 	"fmt"
 
 	"github.com/golang-jwt/jwt/v5"
+	"github.com/tailjoin/tailjoin/internal/diag"
 	"github.com/tailjoin/tailjoin/internal/secret"
 )
 
@@ -89,11 +90,20 @@ func (k *Keeper) signers(ctx context.Context, r Ring) (map[string]signing, error
 		}
 		s, err := k.open(ctx, key)
 		if err != nil {
-			return nil, odd(err)
+			return nil, unusable(err)
 		}
 		all[key.Algorithm] = s
 	}
 	return all, nil
+}
+
+// unusable explains why a key cannot be used that should sign. A vault knows
+// better than the ring.
+func unusable(err error) error {
+	if _, ok := errors.AsType[*diag.Problem](err); ok {
+		return err
+	}
+	return odd(err)
 }
 
 func (k *Keeper) open(ctx context.Context, key Key) (signing, error) {

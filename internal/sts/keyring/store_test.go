@@ -19,6 +19,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 	"github.com/google/go-cmp/cmp"
 	"github.com/tailjoin/tailjoin/internal/sts/keyring"
+	"github.com/tailjoin/tailjoin/internal/sts/keyring/keyringtest"
 )
 
 func TestStores_swapOnlyWhatTheCallerSaw(t *testing.T) {
@@ -26,33 +27,13 @@ func TestStores_swapOnlyWhatTheCallerSaw(t *testing.T) {
 		"memory": &keyring.Memory{},
 		"file":   keyring.File{Path: filepath.Join(t.TempDir(), "keys", "ring.json")},
 	} {
-		t.Run(name, func(t *testing.T) {
-			if _, _, err := store.Load(t.Context()); !errors.Is(err, keyring.ErrNone) {
-				t.Errorf("an empty store: %v", err)
-			}
-			if _, err := store.Swap(t.Context(), "7", []byte("a")); !errors.Is(err, keyring.ErrChanged) {
-				t.Errorf("replacing what is not there: %v", err)
-			}
-			first, err := store.Swap(t.Context(), "", []byte("a"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if _, err := store.Swap(t.Context(), "", []byte("b")); !errors.Is(err, keyring.ErrChanged) {
-				t.Errorf("making what is there: %v", err)
-			}
-			second, err := store.Swap(t.Context(), first, []byte("b"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if _, err := store.Swap(t.Context(), first, []byte("c")); !errors.Is(err, keyring.ErrChanged) {
-				t.Errorf("replacing what was replaced: %v", err)
-			}
-			got, version, err := store.Load(t.Context())
-			if string(got) != "b" || version != second || err != nil {
-				t.Errorf("it has %q, version %q, %v; want b, %q", got, version, err, second)
-			}
-		})
+		t.Run(name, func(t *testing.T) { keyringtest.Store(t, store) })
 	}
+}
+
+func TestLocal_isAVault(t *testing.T) {
+	t.Parallel()
+	keyringtest.Vault(t, keyring.Local{}, keyring.Algorithms()...)
 }
 
 func TestFile_isForItsOwnerAlone(t *testing.T) {
