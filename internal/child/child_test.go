@@ -21,6 +21,8 @@ import (
 // The test binary is the program that runs a command, too.
 func TestMain(m *testing.M) {
 	if os.Getenv("CHILD_TEST") == "" {
+		// An ignored hangup, as nohup has it, would be ignored by every command that is tested.
+		signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
 		os.Exit(m.Run())
 	}
 	signals := make(chan os.Signal, 32)

@@ -44,11 +44,16 @@ func (c config) state() daemonState {
 		Started:   true,
 		Socket:    c.SocketPath(),
 		TUN:       c.Rights.TUN,
+		Light:     c.light(),
 		Sudo:      c.Rights.Sudo,
 		SocketDir: c.Socket != "" && os.IsNotExist(err),
 		HostPATH:  c.HostPATH,
 	}
 }
+
+// light: without an interface and a state there is nothing to restore and to
+// save, and the build that is not full asks no router for a port.
+func (c config) light() bool { return !c.Rights.TUN && !c.Binary.Full && c.StateDir == "" }
 
 // freePort is an address on loopback for the daemon's proxy. The daemon does
 // not tell which port it took if it may choose.

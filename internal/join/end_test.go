@@ -29,7 +29,7 @@ func exist(t *testing.T, path string) bool {
 
 func TestLeave_killedBeforeItsSessionWasWritten_isNothingToLeave(t *testing.T) {
 	dir := mkdir(t, 0o700)
-	mustWrite(t, filepath.Join(dir, fileName+next))
+	mustWrite(t, filepath.Join(dir, fileName))
 	if left, err := Leave(t.Context(), LeaveRequest{Dir: dir}, Deps{}); left || err != nil {
 		t.Errorf("left %t, error %v", left, err)
 	}

@@ -87,10 +87,10 @@ func Leave(ctx context.Context, r LeaveRequest, d Deps) (left bool, err error) {
 func leaveGarbled(ctx context.Context, dir string, d Deps) error {
 	l := &leaving{Deps: d, limits: limitsWithin(ctx), session: &session{dir: dir}}
 	l.session.Daemon.Started = true
-	err := l.stopDaemon(ctx)
+	err := l.stopDaemon(ctx, false)
 	if errors.Is(err, fs.ErrPermission) { // it is root's
 		l.session.Daemon.Sudo = true
-		err = l.stopDaemon(ctx)
+		err = l.stopDaemon(ctx, false)
 	}
 	if err != nil {
 		return err
@@ -120,21 +120,29 @@ type leaving struct {
 }
 
 // undo goes backwards through what a join makes. What does not need the daemon
-// is done while that ends. That the node is off the tailnet is noted: a leave
-// may be killed too, and the next has no daemon to ask.
+// is done while that ends.
 func (l *leaving) undo(ctx context.Context) error {
 	loggedOut := l.logOut(ctx)
-	var stopped error
-	var stopping sync.WaitGroup
-	stopping.Go(func() { stopped = l.stopDaemon(ctx) })
-	noted := l.session.note(func(r *record) { r.Login = r.Login && loggedOut != nil })
-	others := errors.Join(noted, l.unlink(ctx), l.revoke(ctx), l.discard())
-	stopping.Wait()
+	var others error
+	var beside sync.WaitGroup
+	beside.Go(func() { others = l.undoOthers(ctx, loggedOut == nil) })
+	stopped := l.stopDaemon(ctx, loggedOut == nil && l.session.Daemon.Light)
+	beside.Wait()
 	err := errors.Join(loggedOut, others, stopped)
 	if err != nil && !l.final || stopped != nil { // another Leave must find the session
 		return err
 	}
 	return errors.Join(err, l.session.remove())
+}
+
+// undoOthers undoes all but the daemon. That the node is off the tailnet is
+// noted: a leave may be killed too, and the next has no daemon to ask.
+func (l *leaving) undoOthers(ctx context.Context, loggedOut bool) error {
+	noted := l.session.note(func(r *record) { r.Login = r.Login && !loggedOut })
+	if loggedOut && l.session.Daemon.Light {
+		l.session.clear() // what cannot be removed yet is for remove
+	}
+	return errors.Join(noted, l.unlink(ctx), l.revoke(ctx), l.discard())
 }
 
 // logOut takes the node off the tailnet, by the daemon or, if that is gone or
@@ -206,14 +214,14 @@ func gone(err error) error {
 	return err
 }
 
-func (l *leaving) stopDaemon(ctx context.Context) error {
+func (l *leaving) stopDaemon(ctx context.Context, atOnce bool) error {
 	state := l.session.Daemon
 	if !state.Started {
 		return nil
 	}
 	stopping := tailscaled.Stopping{
 		Dir: l.session.dir, PID: state.PID, TUN: state.TUN, HostPATH: state.HostPATH,
-		Sudo: l.bySudo(), Self: l.Self, Limit: l.limits.stop,
+		Sudo: l.bySudo(), Self: l.Self, AtOnce: atOnce, Limit: l.limits.stop,
 	}
 	if state.TUN { // never another path: this may be removed by root
 		stopping.Socket, stopping.SocketDir = tailscaled.DefaultSocket, state.SocketDir

@@ -235,7 +235,7 @@ func (j *joining) startDaemon(ctx context.Context, choice tailscaled.Choice) (*t
 		return nil, noInterface("tailscaled did not start with one", err)
 	}
 	j.Log.Warn("tailscaled did not start with a network interface; trying without", "cause", err)
-	if stopErr := j.leaving().stopDaemon(ctx); stopErr != nil {
+	if stopErr := j.leaving().stopDaemon(ctx, false); stopErr != nil {
 		return nil, errors.Join(err, stopErr)
 	}
 	return j.startWith(ctx, tailscaled.Choose(ctx, tailscaled.WantUserspace))

@@ -1,6 +1,7 @@
 package join
 
 import (
+	"bytes"
 	"crypto/rand"
 	"encoding/json"
 	"errors"
@@ -15,10 +16,7 @@ import (
 	"github.com/tailjoin/tailjoin/internal/diag"
 )
 
-const (
-	fileName = "session.json"
-	next     = ".next" // after fileName: the one that is being written
-)
+const fileName = "session.jsonl"
 
 // A session is the directory of one join and what there is to undo. It never
 // holds a key or a token. Later steps of the job can write to it: what is read
@@ -30,7 +28,7 @@ type session struct {
 	record
 }
 
-// A record is session.json.
+// A record is a line of session.jsonl. The last one holds.
 type record struct {
 	ID   string `json:"id"`   // random; in the description of the key we mint
 	Join owner  `json:"join"` // the process that joins
@@ -69,6 +67,7 @@ type daemonState struct {
 	PID       int    `json:"pid,omitempty"`
 	Socket    string `json:"socket,omitempty"`
 	TUN       bool   `json:"tun"`
+	Light     bool   `json:"light,omitempty"` // once it is logged out, it has nothing more to do
 	Sudo      bool   `json:"sudo"`
 	SocketDir bool   `json:"socketDir"` // the socket's directory was not there before
 	HostPATH  bool   `json:"hostPATH,omitempty"`
@@ -105,7 +104,7 @@ func newSession(dir string, known record) (*session, error) {
 	}
 	s := &session{dir: dir, held: held, record: known}
 	s.ID, s.Join = strings.ToLower(rand.Text()), self()
-	return s, s.save()
+	return s, s.append(os.O_CREATE | os.O_EXCL)
 }
 
 // checkSafe refuses a place where somebody else could exchange the directory
@@ -156,47 +155,60 @@ var errGarbled = errors.New("reading session: it was changed by somebody else")
 // then it returns nil.
 func openSession(dir string) (*session, error) {
 	raw, err := os.ReadFile(filepath.Join(dir, fileName))
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) || err == nil && len(raw) == 0 { // killed before it began
 		return nil, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("reading session: %w", err)
 	}
-	s := &session{dir: dir}
-	if err := json.Unmarshal(raw, &s.record); err != nil {
+	last, err := lastRecord(raw)
+	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errGarbled, err)
 	}
-	return s, nil
+	return &session{dir: dir, record: last}, nil
 }
 
-// note writes down what is about to be done, before it is done. The file is
-// replaced by rename, so that a process that is killed leaves the old one or
-// the new one.
+// lastRecord is the last one that was written to its end.
+func lastRecord(lines []byte) (last record, err error) {
+	for {
+		start := bytes.LastIndexByte(lines, '\n')
+		last = record{}
+		if err = json.Unmarshal(lines[start+1:], &last); err == nil || start < 0 {
+			return last, err
+		}
+		lines = lines[:start]
+	}
+}
+
+// note writes down what is about to be done, before it is done.
 func (s *session) note(change func(*record)) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	change(&s.record)
-	return s.save()
+	return s.append(0)
 }
 
-func (s *session) save() error {
-	raw, err := json.MarshalIndent(s.record, "", "\t")
+// append writes the record in one call of the kernel, which a process is hardly
+// killed within; if it is, a line without an end stays, and the next begins its
+// own. (Replacing the file by rename has the kernel allocate it on the disk.)
+func (s *session) append(mode int) error {
+	raw, err := json.Marshal(s.record)
 	if err != nil {
 		return fmt.Errorf("writing session: %w", err)
 	}
-	path := filepath.Join(s.dir, fileName)
-	if err := os.WriteFile(path+next, raw, 0o600); err != nil {
+	file, err := os.OpenFile(filepath.Join(s.dir, fileName), os.O_WRONLY|os.O_APPEND|mode, 0o600)
+	if err != nil {
 		return fmt.Errorf("writing session: %w", err)
 	}
-	if err := os.Rename(path+next, path); err != nil {
+	_, err = file.Write(append([]byte{'\n'}, raw...))
+	if err := errors.Join(err, file.Close()); err != nil {
 		return fmt.Errorf("writing session: %w", err)
 	}
 	return nil
 }
 
-// remove removes the directory, and the session's file after all else: while
-// anything is there, another leave finds it.
-func (s *session) remove() error {
+// clear removes what the directory holds but for the session's file.
+func (s *session) clear() error {
 	entries, err := os.ReadDir(s.dir)
 	for _, entry := range entries {
 		if path := filepath.Join(s.dir, entry.Name()); entry.IsDir() {
@@ -205,6 +217,13 @@ func (s *session) remove() error {
 			err = errors.Join(err, removeOne(path))
 		}
 	}
+	return err
+}
+
+// remove removes the directory, and the session's file after all else: while
+// anything is there, another leave finds it.
+func (s *session) remove() error {
+	err := s.clear()
 	for _, last := range []string{filepath.Join(s.dir, fileName), s.dir} {
 		if err == nil {
 			err = removeOne(last)
@@ -228,6 +247,6 @@ func removeOne(path string) error {
 // removeUnused removes a directory in which a session was about to begin. One
 // with anything else in it is not ours.
 func removeUnused(dir string) {
-	os.Remove(filepath.Join(dir, fileName+next))
+	os.Remove(filepath.Join(dir, fileName))
 	os.Remove(dir)
 }

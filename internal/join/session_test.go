@@ -36,6 +36,34 @@ func TestSession_isReadBackByALaterProcess(t *testing.T) {
 	}
 }
 
+// A process can be killed while it writes.
+func TestSession_isReadToTheLastWholeLine(t *testing.T) {
+	s := mustSession(t)
+	cut := func() {
+		raw, err := os.ReadFile(filepath.Join(s.dir, fileName))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(s.dir, fileName), raw[:len(raw)-7], 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, step := range []struct {
+		node, want string
+		cut        bool
+	}{{"n1", "n1", false}, {"n2", "n1", true}, {"n3", "n3", false}} {
+		if err := s.note(func(r *record) { r.Node = step.node }); err != nil {
+			t.Fatal(err)
+		}
+		if step.cut {
+			cut()
+		}
+		if got, err := openSession(s.dir); err != nil || got.Node != step.want {
+			t.Errorf("after %v: %+v, error %v", step, got, err)
+		}
+	}
+}
+
 func TestSession_isThisUsersAlone(t *testing.T) {
 	s := mustSession(t)
 	for path, want := range map[string]os.FileMode{s.dir: 0o700 | os.ModeDir, filepath.Join(s.dir, fileName): 0o600} {

@@ -30,7 +30,8 @@ type Stopping struct {
 	SocketDir bool   // remove its directory too: it was not there before
 	HostPATH  bool   // as in the Config
 
-	Limit time.Duration // for the daemon to end by itself; 0 is ten seconds
+	AtOnce bool          // by SIGKILL: it has nothing to log out, restore or save
+	Limit  time.Duration // for the daemon to end by itself; 0 is ten seconds
 }
 
 // ErrStillRuns means that a daemon could not be ended.
@@ -68,33 +69,26 @@ func (s Stopping) processes() []int {
 
 // end ends a daemon. killed means that it had no time to restore anything.
 func (s Stopping) end(pid int) (killed bool, err error) {
+	if s.AtOnce {
+		return true, kill(pid)
+	}
 	if err := Signal(pid, syscall.SIGTERM); err != nil {
 		return false, fmt.Errorf("stopping tailscaled (pid %d): %w", pid, err)
 	}
-	s.lighten()
 	if AwaitExit(pid, cmp.Or(s.Limit, politely)) {
 		return false, nil
 	}
-	if err := Signal(pid, syscall.SIGKILL); err != nil {
-		return true, fmt.Errorf("killing tailscaled (pid %d): %w", pid, err)
-	}
-	if !AwaitExit(pid, firmly) {
-		return true, fmt.Errorf("%w (pid %d)", ErrStillRuns, pid)
-	}
-	return true, nil
+	return true, kill(pid)
 }
 
-// lighten removes, while a daemon ends, what it does not need for that. One with
-// an interface may need it all, to be cleaned up after. What cannot be removed
-// yet is left to who removes the directory.
-func (s Stopping) lighten() {
-	if s.TUN {
-		return
+func kill(pid int) error {
+	if err := Signal(pid, syscall.SIGKILL); err != nil {
+		return fmt.Errorf("killing tailscaled (pid %d): %w", pid, err)
 	}
-	for _, name := range []string{linkName, logName} {
-		os.Remove(filepath.Join(s.Dir, name))
+	if !AwaitExit(pid, firmly) {
+		return fmt.Errorf("%w (pid %d)", ErrStillRuns, pid)
 	}
-	os.RemoveAll(filepath.Join(s.Dir, pathName))
+	return nil
 }
 
 // sweep removes the socket that a killed daemon leaves.

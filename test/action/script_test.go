@@ -145,7 +145,7 @@ func TestRun_fetchesToLeaveWhatWasJoined(t *testing.T) {
 	s := newScript(t)
 	s.release(t, binary)
 	session := t.TempDir()
-	writeFile(t, filepath.Join(session, "session.json"), "{}")
+	writeFile(t, filepath.Join(session, "session.jsonl"), "{}")
 	s.env = append(s.env, "TAILJOIN_SESSION="+session)
 
 	out, exit := s.run(t, "leave")

@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"bytes"
 	"encoding/json"
 	"os"
 	"os/exec"
@@ -142,12 +143,12 @@ func TestLeave_controlThatIsGone_endsSoonWithAWarning(t *testing.T) {
 // corrupt makes the session's file what no join of ours writes.
 func (w *world) corrupt(change func(record map[string]any)) {
 	w.t.Helper()
-	path := filepath.Join(w.session, "session.json")
+	path := filepath.Join(w.session, "session.jsonl")
 	raw, err := os.ReadFile(path)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	record := decode[map[string]any](w.t, string(raw))
+	record := decode[map[string]any](w.t, string(raw[bytes.LastIndexByte(raw, '\n')+1:]))
 	change(record)
 	if raw, err = json.Marshal(record); err != nil {
 		w.t.Fatal(err)
@@ -161,7 +162,7 @@ func TestLeave_sessionThatCannotBeRead_endsTheDaemonAllTheSame(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, localtailnet.Options{})
 	w.mustJoin("--network=userspace")
-	if err := os.WriteFile(filepath.Join(w.session, "session.json"), []byte("{"), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(w.session, "session.jsonl"), []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	got := w.run("leave")

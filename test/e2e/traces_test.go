@@ -108,11 +108,11 @@ func (w *world) done() string {
 		Node  string
 		Links []any
 	}
-	raw, err := os.ReadFile(filepath.Join(w.session, "session.json"))
-	if err != nil {
+	raw, err := os.ReadFile(filepath.Join(w.session, "session.jsonl"))
+	if err != nil || len(raw) == 0 {
 		return "no session"
 	}
-	if err := json.Unmarshal(raw, &session); err != nil {
+	if err := json.Unmarshal(raw[bytes.LastIndexByte(raw, '\n')+1:], &session); err != nil {
 		w.t.Fatal(err)
 	}
 	switch {
@@ -175,7 +175,7 @@ func (w *world) undone() string {
 		return "node still there"
 	case len(processesNamed(filepath.Join(w.session, "tailscaled"))) > 0:
 		return "no node, daemon still there"
-	case exists("session.json") && exists("tailscaled"):
+	case exists("session.jsonl") && exists("tailscaled"):
 		return "no daemon, files still there"
 	case exists(""):
 		return "files partly removed"
