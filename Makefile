@@ -1,9 +1,9 @@
 # What there is to do here. Every target is a script that can be run by itself.
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench soak build reproducible
+.PHONY: help demo test bench soak soak-sts build reproducible
 
 help: ## print this list
-	@sed -n 's/^\([a-z]*\): ## /\1	/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -n 's/^\([a-z-]*\): ## /\1	/p' $(MAKEFILE_LIST) | expand -t 14
 
 demo: ## join a tailnet that runs on this machine, fetch a page over it, leave, and see that nothing is left
 	scripts/demo
@@ -16,6 +16,9 @@ bench: ## measure join and leave against their floors
 
 soak: ## kill join and leave at 500 random moments, and see that nothing is left
 	scripts/soak
+
+soak-sts: ## rotate the token service's keys under load for 10 minutes while its parts break
+	scripts/soak-sts
 
 build: ## build the release's files for all platforms into dist/
 	scripts/build

@@ -21,8 +21,14 @@ import (
 	"github.com/tailjoin/tailjoin/internal/sts"
 )
 
+// asProgram is the variable by which this test is the program itself.
+const asProgram = "STS_TEST_PROGRAM"
+
 func TestMain(m *testing.M) {
 	localtailnet.KeepOffTheNetwork()
+	if os.Getenv(asProgram) != "" {
+		main()
+	}
 	os.Exit(m.Run())
 }
 

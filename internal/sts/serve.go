@@ -2,6 +2,7 @@ package sts
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -24,7 +25,9 @@ func (f *front) serve(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	if err := keys.Open(ctx); err != nil {
+	if err := keys.Open(ctx); errors.Is(err, keyring.ErrAway) {
+		log.Warn("no token is given out until the store of the signing keys is back", "because", err)
+	} else if err != nil {
 		return err
 	}
 	audit, err := f.auditTo(c.Audit)
@@ -63,7 +66,7 @@ func serveOn(ctx context.Context, c *config.Config, keys *keyring.Keeper, audit 
 	defer work.Wait()
 	defer stop()
 	work.Go(func() { keys.Run(ctx) })
-	log.Info("serving", "issuer", at.issuer, "token", at.token, "algorithms", keys.Ring().Algorithms(), "funnel", c.TSNet.Funnel)
+	log.Info("serving", "issuer", at.issuer, "token", at.token, "algorithms", keys.Algorithms, "funnel", c.TSNet.Funnel)
 	return doors.serve(ctx, log)
 }
 

@@ -3,6 +3,7 @@ package sts
 import (
 	"github.com/tailjoin/tailjoin/internal/diag"
 	"github.com/tailjoin/tailjoin/internal/sts/config"
+	"github.com/tailjoin/tailjoin/internal/sts/etcd"
 	"github.com/tailjoin/tailjoin/internal/sts/keyring"
 )
 
@@ -18,6 +19,13 @@ var stores = map[string]func(config.SigningKey) (keyStore, error){
 	"file": func(c config.SigningKey) (keyStore, error) {
 		return keyStore{keyring.File{Path: c.File.StoragePath}, keyring.Local{}}, nil
 	},
+	"etcd": func(c config.SigningKey) (keyStore, error) {
+		store, err := etcd.New(etcd.Options{
+			Endpoints: c.Etcd.Endpoints, Key: c.Etcd.Key, User: c.Etcd.Username, Password: c.Etcd.Password.Text,
+			CAFile: c.Etcd.CAFile, CertFile: c.Etcd.CertFile, KeyFile: c.Etcd.KeyFile,
+		})
+		return keyStore{store, keyring.Local{}}, err
+	},
 	"memory": func(config.SigningKey) (keyStore, error) {
 		return keyStore{&keyring.Memory{}, keyring.Local{}}, nil
 	},
@@ -27,7 +35,7 @@ var stores = map[string]func(config.SigningKey) (keyStore, error){
 func (f *front) openKeys(c *config.Config) (*keyring.Keeper, error) {
 	open, ok := stores[c.SigningKey.Storage]
 	if !ok {
-		return nil, diag.Input("this build cannot keep keys there", "choose signingKey.storage: file or memory",
+		return nil, diag.Input("this build cannot keep keys there", "choose signingKey.storage: file, etcd or memory",
 			diag.Fact{Name: "signingKey.storage", Value: c.SigningKey.Storage})
 	}
 	store, err := open(c.SigningKey)

@@ -1,5 +1,5 @@
 // Package build makes a tailscaled and a tailscale to test with, out of the
-// module that go.mod pins.
+// module that go.mod pins, and what else tests need a real one of.
 //
 // What it makes is kept in .build at the module's root and made again only
 // when the version, the features, the platform or Go change. Test binaries
@@ -44,7 +44,7 @@ func Daemon(ctx context.Context) (path string, err error) {
 	if err != nil {
 		return "", err
 	}
-	dir, err := build(ctx, root, "small", map[string]program{
+	dir, err := build(ctx, root, "small", Version(), map[string]program{
 		"tailscaled": {pkg: "tailscale.com/cmd/tailscaled", tags: tags(features(string(list)))},
 		"tailscale":  {link: "tailscaled"},
 	})
@@ -58,7 +58,7 @@ func Full(ctx context.Context) (tailscaled, tailscale string, err error) {
 	if err != nil {
 		return "", "", err
 	}
-	dir, err := build(ctx, root, "full", map[string]program{
+	dir, err := build(ctx, root, "full", Version(), map[string]program{
 		"tailscaled": {pkg: "tailscale.com/cmd/tailscaled"},
 		"tailscale":  {pkg: "tailscale.com/cmd/tailscale"},
 	})
@@ -68,12 +68,16 @@ func Full(ctx context.Context) (tailscaled, tailscale string, err error) {
 // A program is a package to build, or a link to another program.
 type program struct {
 	pkg, tags string
+	module    string // directory of the go.mod that pins it; "" is the root's
 	link      string
 }
 
 // args are what go build is given. A build out of a module has to be told its
 // version, or it calls itself 1.102.5-ERR-BuildInfo.
 func (p program) args() []string {
+	if p.module != "" {
+		return []string{"build", "-trimpath", "-ldflags=-s -w"}
+	}
 	v := "-X tailscale.com/version."
 	return []string{
 		"build", "-trimpath", "-tags=" + p.tags,
@@ -86,7 +90,7 @@ func (p program) make(ctx context.Context, root, path string) error {
 		return os.Symlink(p.link, path)
 	}
 	cmd := exec.CommandContext(ctx, "go", append(p.args(), "-o", path, p.pkg)...)
-	cmd.Dir = root
+	cmd.Dir = filepath.Join(root, p.module)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("building %s: %w\n%s", p.pkg, err, out)
@@ -95,8 +99,8 @@ func (p program) make(ctx context.Context, root, path string) error {
 }
 
 // build returns the directory that holds the programs, made now if need be.
-func build(ctx context.Context, root, kind string, programs map[string]program) (string, error) {
-	dir := filepath.Join(root, ".build", fmt.Sprintf("%s-%s-%s", kind, Version(), fingerprint(programs)))
+func build(ctx context.Context, root, kind, version string, programs map[string]program) (string, error) {
+	dir := filepath.Join(root, ".build", fmt.Sprintf("%s-%s-%s", kind, version, fingerprint(programs)))
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
 		return "", err
 	}

@@ -116,7 +116,7 @@ func (c *Config) checkKeys() error {
 	}
 	needs, ok := k.needs()[strings.ToLower(k.Storage)]
 	if !ok {
-		return refuse("signingKey.storage", k.Storage, "it is file, memory, AzureKeyVaultKeys or AzureKeyVaultSecrets")
+		return refuse("signingKey.storage", k.Storage, "it is file, memory, etcd, AzureKeyVaultKeys or AzureKeyVaultSecrets")
 	}
 	k.Storage = strings.ToLower(k.Storage)
 	for _, need := range needs {
@@ -137,6 +137,10 @@ func (k *SigningKey) needs() map[string][][2]string {
 	return map[string][][2]string{
 		"file":   {{"signingKey.file.storagePath", k.File.StoragePath}},
 		"memory": {},
+		"etcd": {
+			{"signingKey.etcd.endpoints", strings.Join(k.Etcd.Endpoints, " ")},
+			{"signingKey.etcd.key", k.Etcd.Key},
+		},
 		"azurekeyvaultkeys": {
 			{"signingKey.azureKeyVaultKeys.vaultUrl", keys.VaultURL},
 			{"signingKey.azureKeyVaultKeys.keyName", keys.KeyName},

@@ -72,11 +72,12 @@ type Audience struct {
 
 // SigningKey is the keys and where they are kept.
 type SigningKey struct {
-	Storage   string `yaml:"storage" default:"file" help:"file, memory, AzureKeyVaultKeys or AzureKeyVaultSecrets"`
+	Storage   string `yaml:"storage" default:"file" help:"file, memory, etcd, AzureKeyVaultKeys or AzureKeyVaultSecrets"`
 	Algorithm string `yaml:"algorithm" default:"ES256" help:"RS256, ES256, ES384, ES512 or EdDSA"`
 	Curve     string `yaml:"curve" help:"of EdDSA: Ed25519"`
 
 	File                 File         `yaml:"file"`
+	Etcd                 Etcd         `yaml:"etcd"`
 	AzureKeyVaultKeys    AzureKeys    `yaml:"azureKeyVaultKeys"`
 	AzureKeyVaultSecrets AzureSecrets `yaml:"azureKeyVaultSecrets"`
 	Rotation             Rotation     `yaml:"rotation"`
@@ -85,6 +86,17 @@ type SigningKey struct {
 // File keeps the keys in a file.
 type File struct {
 	StoragePath string `yaml:"storagePath" help:"file of the keys, for storage: file"`
+}
+
+// Etcd keeps the keys in etcd, for several replicas.
+type Etcd struct {
+	Endpoints []string `yaml:"endpoints" help:"URLs of etcd's members, such as https://etcd-1.example.com:2379, for storage: etcd; http for the machine itself alone"`
+	Key       string   `yaml:"key" default:"tailjoin-sts/keys" help:"key in etcd whose value is the signing keys"`
+	Username  string   `yaml:"username" help:"user of etcd; empty is none"`
+	Password  Secret   `yaml:"password" help:"of that user; file:PATH reads it from a file"`
+	CAFile    string   `yaml:"caFile" help:"authorities that etcd's certificate may be of (PEM); empty is the machine's"`
+	CertFile  string   `yaml:"certFile" help:"certificate of the service for etcd (PEM); empty is none"`
+	KeyFile   string   `yaml:"keyFile" help:"its private key (PEM)"`
 }
 
 // AzureKeys keeps the private keys in Azure Key Vault, which signs.
@@ -111,6 +123,7 @@ type Rotation struct {
 	Every    time.Duration `yaml:"every" default:"2160h" help:"a key signs for so long, then the next one does; 0s is until somebody rotates"`
 	Overlap  time.Duration `yaml:"overlap" default:"0s" help:"a key that signs no more stays published for so long; 0s is the longest lifetime and the skew"`
 	Skew     time.Duration `yaml:"skew" default:"1m" help:"between clocks, and until every replica has heard of a new key"`
+	Refresh  time.Duration `yaml:"refresh" default:"10s" help:"between two looks at the stored keys; after three in vain nothing is signed"`
 	CacheFor time.Duration `yaml:"cacheFor" default:"5m" help:"verifiers may keep the published keys for so long (Cache-Control)"`
 }
 

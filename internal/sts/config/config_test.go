@@ -109,7 +109,8 @@ signingKey:
 		},
 		SigningKey: config.SigningKey{
 			Storage: "file", Algorithm: "EdDSA", Curve: "Ed25519", File: config.File{StoragePath: "/var/lib/tsiam/signing-key.json"},
-			Rotation: config.Rotation{Every: 90 * 24 * time.Hour, Skew: time.Minute, CacheFor: 5 * time.Minute},
+			Etcd:     config.Etcd{Key: "tailjoin-sts/keys"},
+			Rotation: config.Rotation{Every: 90 * 24 * time.Hour, Skew: time.Minute, Refresh: 10 * time.Second, CacheFor: 5 * time.Minute},
 		},
 		Audit: config.Audit{Path: "-"},
 		Logs:  config.Logs{Level: "warn", JSON: &json},
@@ -214,9 +215,12 @@ func TestLoad_namesTheSettingThatCannotBeUsed(t *testing.T) {
 		"signingKey.file.storagePath":              {"tokens: {allowedAudiences: [x]}"},
 		"signingKey.azureKeyVaultKeys.keyName":     {"tokens: {allowedAudiences: [x]}\nsigningKey: {storage: AzureKeyVaultKeys, azureKeyVaultKeys: {vaultUrl: x}}"},
 		"signingKey.azureKeyVaultSecrets.vaultUrl": {"tokens: {allowedAudiences: [x]}\nsigningKey: {storage: AzureKeyVaultSecrets}"},
+		"signingKey.etcd.endpoints":                {"tokens: {allowedAudiences: [x]}\nsigningKey: {storage: etcd}"},
+		"signingKey.etcd.key":                      {"tokens: {allowedAudiences: [x]}\nsigningKey: {storage: etcd, etcd: {endpoints: [x], key: ''}}"},
+		"signingKey.rotation.refresh":              {"tokens: {allowedAudiences: [x]}\nsigningKey: {storage: memory, rotation: {refresh: 0s}}"},
 		"signingKey.rotation.overlap":              {"tokens: {allowedAudiences: [x]}\nsigningKey: {storage: memory, rotation: {overlap: 5m59s}}"},
 		"signingKey.rotation.every":                {"tokens: {allowedAudiences: [x]}\nsigningKey: {storage: memory, rotation: {every: 5m}}"},
-		"signingKey.rotation.skew":                 {"tokens: {allowedAudiences: [x]}\nsigningKey: {storage: memory, rotation: {skew: 1s}}"},
+		"signingKey.rotation.skew":                 {"tokens: {allowedAudiences: [x]}\nsigningKey: {storage: memory, rotation: {skew: 1s}}", "tokens: {allowedAudiences: [x]}\nsigningKey: {storage: memory, rotation: {skew: 39s}}"},
 		"server.tls":                               {least + "server: {tls: on}", least + "server: {tls: files, certFile: x}"},
 		"server.port":                              {least + "server: {port: 70000}"},
 		"server.rate":                              {least + "server: {rate: -1}", least + "server: {burst: 0}"},
@@ -265,7 +269,7 @@ func TestSecrets_doNotPrintAndHaveNoFlag(t *testing.T) {
 		t.Errorf("an error shows a secret, or is none: %v", err)
 	}
 	for _, s := range config.Settings() {
-		if looks := regexp.MustCompile(`(?i)(secret|authkey)$`).MatchString(s.Key()); looks != s.Secret {
+		if looks := regexp.MustCompile(`(?i)(secret|authkey|password)$`).MatchString(s.Key()); looks != s.Secret {
 			t.Errorf("%s is a secret: %v", s.Key(), s.Secret)
 		}
 	}

@@ -64,9 +64,6 @@ func (c *Config) claims(a Audience) map[string]any {
 	return policy.DefaultClaims()
 }
 
-// refresh is how often a service looks at its keys in the store.
-const refresh = 10 * time.Second
-
 // Timing is how long keys are what they are.
 func (c *Config) Timing() (keyring.Timing, error) {
 	p, err := c.Policy()
@@ -75,6 +72,6 @@ func (c *Config) Timing() (keyring.Timing, error) {
 	}
 	r := c.SigningKey.Rotation
 	return keyring.Timing{
-		Lifetime: p.Longest(), Skew: r.Skew, Overlap: r.Overlap, CacheFor: r.CacheFor, Every: r.Every, Refresh: refresh,
+		Lifetime: p.Longest(), Skew: r.Skew, Overlap: r.Overlap, CacheFor: r.CacheFor, Every: r.Every, Refresh: r.Refresh,
 	}, nil
 }

@@ -34,7 +34,7 @@ type holding struct {
 	version   string
 	signers   map[string]signing // by algorithm
 	published []byte             // the public keys, as JSON
-	seen      time.Time          // when the store had it last
+	seen      time.Time          // when the store had it for sure
 }
 
 // Open gets the ring out of the store, and makes one if there is none. What
@@ -85,7 +85,8 @@ func (k *Keeper) Fresh() error {
 }
 
 // Run looks at the store again and again until ctx ends, and rotates keys that
-// have signed for long enough.
+// have signed for long enough. A ring that Open could not have since the store
+// was away is opened once it is back.
 func (k *Keeper) Run(ctx context.Context) {
 	again := time.NewTicker(k.Timing.Refresh)
 	defer again.Stop()
@@ -96,7 +97,7 @@ func (k *Keeper) Run(ctx context.Context) {
 			return
 		case <-again.C:
 		}
-		err := k.Refresh(ctx)
+		err := k.look(ctx)
 		if err != nil && ctx.Err() == nil {
 			k.log().Warn("the signing keys could not be looked at", "because", err, "signing", k.Fresh() == nil)
 		} else if away {
@@ -106,37 +107,37 @@ func (k *Keeper) Run(ctx context.Context) {
 	}
 }
 
+func (k *Keeper) look(ctx context.Context) error {
+	if k.held.Load() == nil {
+		return k.Open(ctx)
+	}
+	return k.Refresh(ctx)
+}
+
 // Refresh takes over what others made of the ring, and rotates what is due. A
 // ring that is gone from the store is no reason to make another one.
 func (k *Keeper) Refresh(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, k.Timing.Refresh)
 	defer cancel()
-	if err := k.reload(ctx); err != nil {
-		return err
-	}
-	for _, algorithm := range k.due() {
-		if _, err := k.Rotate(ctx, Rotation{Algorithm: algorithm}); err != nil {
-			return fmt.Errorf("rotating the key for %s: %w", algorithm, err)
+	var due []string
+	_, err := k.change(ctx, false, func(ctx context.Context, ring Ring) (_ Ring, err error) {
+		due = k.due(ring) // none if another replica was quicker
+		for _, algorithm := range due {
+			if ring, err = k.rotated(ctx, ring, algorithm, Rotation{}); err != nil {
+				return Ring{}, fmt.Errorf("rotating the key for %s: %w", algorithm, err)
+			}
 		}
-		k.log().Info("another key signs from now on", "algorithm", algorithm)
+		return ring, nil
+	})
+	if err == nil && due != nil {
+		k.log().Info("another key signs from now on", "algorithms", due)
 	}
-	return nil
-}
-
-func (k *Keeper) reload(ctx context.Context) error {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	ring, version, err := k.load(ctx, false)
-	if err != nil {
-		return err
-	}
-	return k.hold(ctx, ring, version)
+	return err
 }
 
 // due are the algorithms whose keys have signed for long enough, and have a
 // successor that everybody knows.
-func (k *Keeper) due() (due []string) {
-	ring := k.Ring()
+func (k *Keeper) due(ring Ring) (due []string) {
 	for _, algorithm := range k.Algorithms {
 		active, ok := ring.find(algorithm, Active)
 		next, known := ring.find(algorithm, Next)
@@ -186,6 +187,7 @@ func (k *Keeper) change(ctx context.Context, mayLack bool, f func(context.Contex
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for range tries {
+		seen := k.now() // before the store answers: it may take its time
 		ring, version, err := k.load(ctx, mayLack)
 		if err != nil {
 			return Ring{}, err
@@ -200,7 +202,7 @@ func (k *Keeper) change(ctx context.Context, mayLack bool, f func(context.Contex
 		} else if err != nil {
 			return Ring{}, err
 		}
-		return changed, k.hold(ctx, changed, version)
+		return changed, k.hold(ctx, changed, version, seen)
 	}
 	return Ring{}, ErrChanged
 }
@@ -215,12 +217,15 @@ func (k *Keeper) store(ctx context.Context, version string, old, r Ring) (string
 	if err != nil || bytes.Equal(was, raw) {
 		return version, err
 	}
+	ctx, cancel := context.WithTimeout(ctx, k.Timing.Refresh) // see Timing.settled
+	defer cancel()
 	return k.Store.Swap(ctx, version, raw)
 }
 
-// hold makes a ring ready to be used. If that fails the one before stays.
-func (k *Keeper) hold(ctx context.Context, r Ring, version string) (err error) {
-	h := &holding{ring: r.pruned(k.now(), k.Timing.overlap()), version: version, seen: k.now()}
+// hold makes a ring ready to be used that was seen then. If that fails the one
+// before stays.
+func (k *Keeper) hold(ctx context.Context, r Ring, version string, seen time.Time) (err error) {
+	h := &holding{ring: r.pruned(k.now(), k.Timing.overlap()), version: version, seen: seen}
 	if h.published, err = json.Marshal(h.ring.Published()); err != nil {
 		return err
 	}
@@ -241,8 +246,11 @@ func (k *Keeper) now() time.Time {
 	return k.Now()
 }
 
-// stamp is a time as it is stored.
-func (k *Keeper) stamp() time.Time { return k.now().UTC().Truncate(time.Second) }
+// stamp is a time as it is stored, in whole seconds: never too early, or keys
+// would sign or vanish too soon.
+func (k *Keeper) stamp() time.Time {
+	return k.now().UTC().Add(time.Second - 1).Truncate(time.Second)
+}
 
 func (k *Keeper) log() *slog.Logger {
 	if k.Log == nil {

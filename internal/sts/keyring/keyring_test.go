@@ -385,7 +385,8 @@ func TestTiming_refusesTimesThatRefuseGoodTokens(t *testing.T) {
 		"a given overlap":             {func(t *keyring.Timing) { t.Overlap = 6 * time.Minute }, ""},
 		"a short overlap":             {func(t *keyring.Timing) { t.Overlap = 6*time.Minute - 1 }, "overlap"},
 		"no skew":                     {func(t *keyring.Timing) { t.Skew = 0 }, "skew"},
-		"replicas that hear too late": {func(t *keyring.Timing) { t.Refresh = 21 * time.Second }, "skew"},
+		"replicas that hear too late": {func(t *keyring.Timing) { t.Refresh = 15*time.Second + 1 }, "skew"},
+		"no pause":                    {func(t *keyring.Timing) { t.Refresh = 0 }, "refresh"},
 		"keys that change too often":  {func(t *keyring.Timing) { t.Every = 5 * time.Minute }, "every"},
 	} {
 		changed := timing

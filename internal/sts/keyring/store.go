@@ -8,7 +8,7 @@ import (
 )
 
 // A Store keeps a ring's document, for one process or for several that share
-// it.
+// it. An error of either method that wraps ErrAway may pass by itself.
 type Store interface {
 	// Load returns the document and which version of it this is. It fails with
 	// ErrNone if there is none.

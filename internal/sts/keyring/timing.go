@@ -15,7 +15,7 @@ type Timing struct {
 	Overlap  time.Duration // a retired key stays published for so long; zero is Lifetime + Skew
 	CacheFor time.Duration // verifiers may keep the published keys for so long
 	Every    time.Duration // a key signs for so long; zero is until somebody rotates
-	Refresh  time.Duration // between two looks at the store
+	Refresh  time.Duration // between two looks at the store, each of which may take as long
 }
 
 // overlap is for how long a retired key is published.
@@ -34,16 +34,25 @@ func (t Timing) lead() time.Duration { return t.CacheFor + t.Skew }
 // store.
 func (t Timing) stale() time.Duration { return 3 * t.Refresh }
 
+// settled is how long after a change was begun no replica works any more with
+// what was before: writing it takes as long as a look at most.
+func (t Timing) settled() time.Duration { return t.stale() + t.Refresh }
+
+// shortestRefresh is for tests; whoever has the store thanks for more.
+const shortestRefresh = 100 * time.Millisecond
+
 // Check reports times with which a good token would be refused.
 func (t Timing) Check() error {
 	least := t.Lifetime + t.Skew
 	switch {
+	case t.Refresh < shortestRefresh:
+		return tooShort("the keys would be looked at without a pause", "refresh", t.Refresh, fmt.Sprintf("%v or more", shortestRefresh))
 	case t.overlap() < least:
 		return tooShort("a retired key would be published for less time than its tokens live", "overlap", t.Overlap,
 			fmt.Sprintf("%v or more: the longest lifetime of a token, %v, and %v between clocks", least, t.Lifetime, t.Skew))
-	case t.Skew < t.stale():
+	case t.Skew < t.settled():
 		return tooShort("a replica could still sign with a key that is published no longer", "skew", t.Skew,
-			fmt.Sprintf("%v or more: a replica looks at the keys every %v, and stops after three times", t.stale(), t.Refresh))
+			fmt.Sprintf("%v or more: a change may take %v, and a replica that cannot look at the keys stops after %v", t.settled(), t.Refresh, t.stale()))
 	case t.Every != 0 && t.Every < t.lead():
 		return tooShort("a key would sign before every verifier knows it", "every", t.Every,
 			fmt.Sprintf("%v or more: verifiers keep the keys for %v, and %v are between clocks", t.lead(), t.CacheFor, t.Skew))

@@ -78,8 +78,17 @@ func (s *Server) show(w http.ResponseWriter, r *http.Request, document []byte) {
 	sum := sha256.Sum256(document)
 	h := w.Header()
 	h.Set("Content-Type", "application/json; charset=utf-8")
-	h.Set("Cache-Control", fmt.Sprintf("public, max-age=%d", int(s.CacheFor.Seconds())))
+	h.Set("Cache-Control", fmt.Sprintf("public, max-age=%d", s.cacheSeconds()))
 	h.Set("ETag", `"`+hex.EncodeToString(sum[:8])+`"`)
 	h.Set("X-Content-Type-Options", "nosniff")
 	http.ServeContent(w, r, strings.TrimPrefix(r.URL.Path, "/"), time.Time{}, bytes.NewReader(document))
+}
+
+// cacheSeconds is for how long a document may be kept. One that could not be
+// compared with the store may be of the past: other replicas know better.
+func (s *Server) cacheSeconds() int {
+	if s.Keys.Fresh() != nil {
+		return 0
+	}
+	return int(s.CacheFor.Seconds())
 }

@@ -22,6 +22,9 @@ type readiness struct {
 // sign what their public halves verify, and a tailnet that knows who asks.
 func (s *Server) showReady(w http.ResponseWriter, r *http.Request) {
 	found := s.checked(r.Context())
+	if err := s.Keys.Fresh(); err != nil { // which costs nothing
+		found = map[string]string{"keys": word(err), "tailnet": found["tailnet"]}
+	}
 	status := http.StatusOK
 	for _, problem := range found {
 		if problem != "ok" {

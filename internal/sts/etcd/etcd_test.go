@@ -1,0 +1,332 @@
+package etcd_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/tailjoin/tailjoin/internal/diag"
+	"github.com/tailjoin/tailjoin/internal/diag/diagtest"
+	"github.com/tailjoin/tailjoin/internal/localetcd"
+	"github.com/tailjoin/tailjoin/internal/localtailnet/build"
+	"github.com/tailjoin/tailjoin/internal/secret"
+	"github.com/tailjoin/tailjoin/internal/sts/etcd"
+	"github.com/tailjoin/tailjoin/internal/sts/keyring"
+)
+
+const key = "tailjoin-sts/keys"
+
+// start runs a real etcd.
+func start(t *testing.T, o localetcd.Options) *localetcd.Server {
+	t.Helper()
+	if _, err := build.Etcd(t.Context()); err != nil {
+		t.Skipf("there is no etcd: %v", err)
+	}
+	o.Dir = t.TempDir()
+	s, err := localetcd.Start(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	return s
+}
+
+func mustStore(t *testing.T, o etcd.Options) *etcd.Store {
+	t.Helper()
+	if o.Key == "" {
+		o.Key = key
+	}
+	store, err := etcd.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return store
+}
+
+func at(endpoints ...string) etcd.Options { return etcd.Options{Endpoints: endpoints} }
+
+func keeper(store keyring.Store) *keyring.Keeper {
+	return &keyring.Keeper{
+		Store: store, Algorithms: []string{"ES256"},
+		Timing: keyring.Timing{Lifetime: 5 * time.Minute, Skew: time.Minute, CacheFor: 5 * time.Minute, Refresh: 10 * time.Second},
+		Log:    slog.New(slog.NewTextHandler(io.Discard, nil)),
+	}
+}
+
+// codeOf is the code of a Problem, "" if it is none.
+func codeOf(err error) string {
+	if p, ok := errors.AsType[*diag.Problem](err); ok {
+		return p.Code
+	}
+	return ""
+}
+
+func TestStore_swapsOnlyWhatTheCallerSaw(t *testing.T) {
+	t.Parallel()
+	server := start(t, localetcd.Options{})
+	store, other := mustStore(t, at(server.URL)), mustStore(t, at(server.URL))
+	if _, _, err := store.Load(t.Context()); !errors.Is(err, keyring.ErrNone) {
+		t.Errorf("an empty store: %v", err)
+	}
+	if _, err := store.Swap(t.Context(), "7-x", []byte("a")); !errors.Is(err, keyring.ErrChanged) {
+		t.Errorf("replacing what is not there: %v", err)
+	}
+	first, err := store.Swap(t.Context(), "", []byte("a"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := other.Swap(t.Context(), "", []byte("b")); !errors.Is(err, keyring.ErrChanged) {
+		t.Errorf("making what is there: %v", err)
+	}
+	second, err := other.Swap(t.Context(), first, []byte("b"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := store.Swap(t.Context(), first, []byte("c")); !errors.Is(err, keyring.ErrChanged) {
+		t.Errorf("replacing what was replaced: %v", err)
+	}
+	got, version, err := store.Load(t.Context())
+	if string(got) != "b" || version != second || err != nil {
+		t.Errorf("it has %q, version %q, %v; want b, %q", got, version, err, second)
+	}
+}
+
+func TestOpen_fiveAtOnceAgree(t *testing.T) {
+	t.Parallel()
+	server := start(t, localetcd.Options{})
+	for range 20 {
+		keys := "keys-" + time.Now().String()
+		rings := make([]keyring.Ring, 5)
+		var all sync.WaitGroup
+		for i := range rings {
+			all.Go(func() {
+				k := keeper(mustStore(t, etcd.Options{Endpoints: []string{server.URL}, Key: keys}))
+				if err := k.Open(t.Context()); err != nil {
+					t.Error(err)
+				}
+				rings[i] = k.Ring()
+			})
+		}
+		all.Wait()
+		for _, ring := range rings[1:] {
+			if d := cmp.Diff(rings[0], ring); d != "" {
+				t.Fatalf("two have different rings:\n%s", d)
+			}
+		}
+	}
+}
+
+// Two that rotate a key at once, since it is due, rotate it once.
+func TestRefresh_rotatesOnceWhateverReplicasThereAre(t *testing.T) {
+	t.Parallel()
+	server := start(t, localetcd.Options{})
+	var ahead atomic.Int64 // of the clock
+	var keepers []*keyring.Keeper
+	for range 5 {
+		k := keeper(mustStore(t, at(server.URL)))
+		k.Timing.Every = time.Hour
+		k.Now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+		if err := k.Open(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		keepers = append(keepers, k)
+	}
+	before := keepers[0].Ring()
+	ahead.Store(int64(time.Hour + time.Second))
+	var all sync.WaitGroup
+	for _, k := range keepers {
+		all.Go(func() {
+			if err := k.Refresh(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	for _, k := range keepers {
+		if err := k.Refresh(t.Context()); err != nil {
+			t.Error(err)
+		}
+		ring := k.Ring()
+		if len(ring.Keys) != 3 || ring.Keys[1].ID != before.Keys[1].ID || ring.Keys[1].State() != keyring.Active {
+			t.Fatalf("%+v is not %+v, rotated once", ring, before)
+		}
+		if d := cmp.Diff(keepers[0].Ring(), ring); d != "" {
+			t.Errorf("two have different rings:\n%s", d)
+		}
+	}
+}
+
+func TestStore_saysThatItIsAwayUntilItIsBack(t *testing.T) {
+	t.Parallel()
+	server := start(t, localetcd.Options{})
+	store := mustStore(t, at(server.URL))
+	version, err := store.Swap(t.Context(), "", []byte("a"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	server.Kill()
+	if _, _, err := store.Load(t.Context()); !errors.Is(err, keyring.ErrAway) {
+		t.Errorf("loading: %v", err)
+	}
+	if _, err := store.Swap(t.Context(), version, []byte("b")); !errors.Is(err, keyring.ErrAway) {
+		t.Errorf("swapping: %v", err)
+	}
+	if err := keeper(store).Open(t.Context()); !errors.Is(err, keyring.ErrAway) || codeOf(err) != "keys-away" {
+		t.Errorf("opening: %v", err)
+	}
+	if err := server.Restart(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got, now, err := store.Load(t.Context()); string(got) != "a" || now != version || err != nil {
+		t.Errorf("it has %q, version %q, %v; want a, %q", got, now, err, version)
+	}
+}
+
+// deaf is an address where connections are made, and nothing is ever said.
+func deaf(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	return "http://" + l.Addr().String()
+}
+
+// closed is an address where nobody listens.
+func closed(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return "http://" + l.Addr().String()
+}
+
+func TestStore_asksAnotherMemberIfOneIsAway(t *testing.T) {
+	t.Parallel()
+	server := start(t, localetcd.Options{})
+	store := mustStore(t, at(closed(t), closed(t), server.URL))
+	if _, err := store.Swap(t.Context(), "", []byte("a")); err != nil {
+		t.Errorf("members that are down: %v", err)
+	}
+	store = mustStore(t, at(deaf(t), server.URL))
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	if _, _, err := store.Load(ctx); !errors.Is(err, keyring.ErrAway) {
+		t.Errorf("a member that does not answer: %v", err)
+	}
+	if got, _, err := store.Load(t.Context()); string(got) != "a" {
+		t.Errorf("the next one: %q, %v", got, err)
+	}
+}
+
+// etcdctl asks etcd for something, as its administrator does.
+func etcdctl(t *testing.T, server *localetcd.Server, path string, question any) {
+	t.Helper()
+	body, err := json.Marshal(question)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := http.Post(server.URL+path, "application/json", bytes.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if said, _ := io.ReadAll(res.Body); res.StatusCode != http.StatusOK {
+		t.Fatalf("%s: %s %s", path, res.Status, said)
+	}
+}
+
+// withUsers has etcd want a user, and know sts, who may use the key alone.
+func withUsers(t *testing.T, server *localetcd.Server) {
+	t.Helper()
+	type object = map[string]any
+	for _, ask := range []struct {
+		path     string
+		question object
+	}{
+		{"/v3/auth/user/add", object{"name": "root", "password": "hunter1"}},
+		{"/v3/auth/user/add", object{"name": "sts", "password": "hunter2"}},
+		{"/v3/auth/role/add", object{"name": "root"}},
+		{"/v3/auth/role/add", object{"name": "keys"}},
+		{"/v3/auth/role/grant", object{"name": "keys", "perm": object{"permType": "READWRITE", "key": []byte(key)}}},
+		{"/v3/auth/user/grant", object{"user": "root", "role": "root"}},
+		{"/v3/auth/user/grant", object{"user": "sts", "role": "keys"}},
+		{"/v3/auth/enable", object{}},
+	} {
+		etcdctl(t, server, ask.path, ask.question)
+	}
+}
+
+func TestStore_isAUser(t *testing.T) {
+	t.Parallel()
+	server := start(t, localetcd.Options{Args: []string{"--auth-token-ttl=1", "--bcrypt-cost=4"}})
+	withUsers(t, server)
+	sts := etcd.Options{Endpoints: []string{server.URL}, User: "sts", Password: secret.New("hunter2")}
+	for name, spoil := range map[string]func(*etcd.Options){
+		"no user":          func(o *etcd.Options) { o.User = "" },
+		"another password": func(o *etcd.Options) { o.Password = secret.New("hunter3") },
+		"another user":     func(o *etcd.Options) { o.User = "nobody" },
+		"another key":      func(o *etcd.Options) { o.Key = "secrets/of/others" },
+	} {
+		o := sts
+		spoil(&o)
+		_, _, err := mustStore(t, o).Load(t.Context())
+		if codeOf(err) != "etcd-refused" || strings.Contains(diag.As(err).Text(), "hunter") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	store := mustStore(t, sts)
+	version, err := store.Swap(t.Context(), "", []byte("a"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(2500 * time.Millisecond) // etcd forgets the user's token, and tells nobody
+	if _, err := store.Swap(t.Context(), version, []byte("b")); err != nil {
+		t.Errorf("after its token expired: %v", err)
+	}
+}
+
+func TestNew_refusesWhatCannotBeMeant(t *testing.T) {
+	for name, o := range map[string]etcd.Options{
+		"keys over the network in plain text": at("http://etcd.example.com:2379"),
+		"no URL":                              at("etcd.example.com:2379"),
+		"a path":                              at("https://etcd.example.com/v3"),
+		"a password in the URL":               at("https://root:hunter2@etcd.example.com"),
+		"authorities that are no file":        {CAFile: "/nowhere"},
+		"a certificate without its key":       {CertFile: "etcd_test.go"},
+		"authorities that are none":           {CAFile: "etcd_test.go"},
+	} {
+		if _, err := etcd.New(o); codeOf(err) != "input-invalid" {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for _, endpoint := range []string{"https://etcd.example.com:2379/", "http://127.0.0.1:2379", "http://localhost:2379", "http://[::1]:2379"} {
+		if _, err := etcd.New(at(endpoint)); err != nil {
+			t.Errorf("%s: %v", endpoint, err)
+		}
+	}
+}
+
+// docs/errors.md shows the problems of this package as they are rendered here.
+func TestErrorsPage_showsWhatIsRendered(t *testing.T) {
+	server := start(t, localetcd.Options{Args: []string{"--bcrypt-cost=4"}})
+	withUsers(t, server)
+	_, _, err := mustStore(t, etcd.Options{Endpoints: []string{server.URL}, User: "sts", Password: secret.New("hunter3")}).Load(t.Context())
+	p := diag.As(err)
+	p.Facts[0].Value = "https://etcd-1.example.com:2379" // its own port is another each time
+	diagtest.Samples(t, "sts/etcd", p)
+}
