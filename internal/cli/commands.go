@@ -29,6 +29,7 @@ func commands() []command {
 		{name: "authkey", verbs: authkeyVerbs()},
 		{name: "doctor", summary: "find out why a join will not work; changes nothing", run: (*front).doctor},
 		{name: "trust", verbs: trustVerbs()},
+		{name: "policy", verbs: policyVerbs()},
 		{name: "version", summary: "print the version", run: (*front).version},
 	}
 }
