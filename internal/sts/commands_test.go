@@ -186,23 +186,35 @@ func TestConfig_isShownWithoutSecrets(t *testing.T) {
 func TestRun_refusesWhatItCannotDo(t *testing.T) {
 	p := newPlace(t, "")
 	memory := []string{"TAILJOIN_STS_SIGNING_KEY_STORAGE=memory", "TAILJOIN_STS_TOKENS_ALLOWED_AUDIENCES=x", "HOME=" + t.TempDir()}
+	secrets := func(url string, more ...string) []string {
+		return append(more, "TAILJOIN_STS_SIGNING_KEY_STORAGE=AzureKeyVaultSecrets", "TAILJOIN_STS_TOKENS_ALLOWED_AUDIENCES=x",
+			"TAILJOIN_STS_SIGNING_KEY_AZURE_KEY_VAULT_SECRETS_VAULT_URL="+url, "TAILJOIN_STS_SIGNING_KEY_AZURE_KEY_VAULT_SECRETS_SECRET_NAME=x")
+	}
+	keys := func(more ...string) []string {
+		return append(more, "TAILJOIN_STS_SIGNING_KEY_STORAGE=AzureKeyVaultKeys", "TAILJOIN_STS_TOKENS_ALLOWED_AUDIENCES=x",
+			"TAILJOIN_STS_SIGNING_KEY_AZURE_KEY_VAULT_KEYS_VAULT_URL=https://v.vault.azure.net", "TAILJOIN_STS_SIGNING_KEY_AZURE_KEY_VAULT_KEYS_KEY_NAME=x",
+			"TAILJOIN_STS_SIGNING_KEY_AZURE_KEY_VAULT_KEYS_STORAGE_PATH="+filepath.Join(t.TempDir(), "ring.json"))
+	}
 	for name, c := range map[string]struct {
 		args    []string
 		environ []string
 		want    string
 	}{
-		"an unknown command":     {[]string{"frobnicate"}, nil, `no command "frobnicate"`},
-		"an unknown verb":        {[]string{"keys", "eat"}, nil, `no command "keys eat"`},
-		"an unknown flag":        {[]string{"keys", "list", "--frobnicate"}, nil, "-frobnicate"},
-		"a flag for a secret":    {[]string{"serve", "--tsnet-auth-key=tskey"}, nil, "-tsnet-auth-key"},
-		"a word too many":        {[]string{"keys", "list", "all"}, nil, `"all" is one word too many`},
-		"publish to nowhere":     {[]string{"publish"}, nil, "publish has to know where"},
-		"publish for nobody":     {[]string{"publish", "dir"}, nil, "at which address"},
-		"an unknown output":      {[]string{"keys", "list", "--output", "xml"}, nil, "output cannot be xml"},
-		"keys in another's mind": {[]string{"keys", "list"}, memory, "in the memory of the service"},
-		"an unknown algorithm":   {[]string{"keys", "rotate", "--algorithm", "RS256"}, nil, "no key signs with RS256"},
-		"a store not built in": {[]string{"serve"}, []string{"TAILJOIN_STS_SIGNING_KEY_STORAGE=AzureKeyVaultSecrets", "TAILJOIN_STS_TOKENS_ALLOWED_AUDIENCES=x",
-			"TAILJOIN_STS_SIGNING_KEY_AZURE_KEY_VAULT_SECRETS_VAULT_URL=x", "TAILJOIN_STS_SIGNING_KEY_AZURE_KEY_VAULT_SECRETS_SECRET_NAME=x"}, "cannot keep keys there"},
+		"an unknown command":          {[]string{"frobnicate"}, nil, `no command "frobnicate"`},
+		"an unknown verb":             {[]string{"keys", "eat"}, nil, `no command "keys eat"`},
+		"an unknown flag":             {[]string{"keys", "list", "--frobnicate"}, nil, "-frobnicate"},
+		"a flag for a secret":         {[]string{"serve", "--tsnet-auth-key=tskey"}, nil, "-tsnet-auth-key"},
+		"a word too many":             {[]string{"keys", "list", "all"}, nil, `"all" is one word too many`},
+		"publish to nowhere":          {[]string{"publish"}, nil, "publish has to know where"},
+		"publish for nobody":          {[]string{"publish", "dir"}, nil, "at which address"},
+		"an unknown output":           {[]string{"keys", "list", "--output", "xml"}, nil, "output cannot be xml"},
+		"keys in another's mind":      {[]string{"keys", "list"}, memory, "in the memory of the service"},
+		"an unknown algorithm":        {[]string{"keys", "rotate", "--algorithm", "RS256"}, nil, "no key signs with RS256"},
+		"a vault that is none":        {[]string{"serve"}, secrets("x"), "the key vault has no usable address"},
+		"a vault's secret of nobody":  {[]string{"serve"}, secrets("https://v.vault.azure.net", "TAILJOIN_STS_SIGNING_KEY_AZURE_KEY_VAULT_SECRETS_CLIENT_SECRET=x"), "clientSecret says nothing"},
+		"a vault asked all the time":  {[]string{"serve"}, secrets("https://v.vault.azure.net", "TAILJOIN_STS_SIGNING_KEY_ROTATION_REFRESH=9s"), "looked at too often"},
+		"a vault's key for EdDSA":     {[]string{"serve"}, keys("TAILJOIN_STS_SIGNING_KEY_ALGORITHM=EdDSA"), "cannot sign with EdDSA"},
+		"one for an audience's EdDSA": {[]string{"keys", "list"}, keys("TAILJOIN_STS_TOKENS_AUDIENCES=[{match: y, algorithm: EdDSA}]"), "cannot sign with EdDSA"},
 	} {
 		environ := c.environ
 		if environ == nil {

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"net/url"
 	"reflect"
@@ -124,6 +125,9 @@ func (c *Config) checkKeys() error {
 			return refuse(need[0], "", "signingKey.storage "+k.Storage+" needs it")
 		}
 	}
+	if v := &k.AzureKeyVaultKeys; v.StoragePath != "" && v.SecretName != "" {
+		return refuse("signingKey.azureKeyVaultKeys.secretName", v.SecretName, "leave it or storagePath out: which keys are for what is said in one place")
+	}
 	timing, err := c.Timing()
 	if err != nil {
 		return err
@@ -144,7 +148,7 @@ func (k *SigningKey) needs() map[string][][2]string {
 		"azurekeyvaultkeys": {
 			{"signingKey.azureKeyVaultKeys.vaultUrl", keys.VaultURL},
 			{"signingKey.azureKeyVaultKeys.keyName", keys.KeyName},
-			{"signingKey.azureKeyVaultKeys.storagePath", keys.StoragePath},
+			{"signingKey.azureKeyVaultKeys.storagePath", cmp.Or(keys.StoragePath, keys.SecretName)},
 		},
 		"azurekeyvaultsecrets": {
 			{"signingKey.azureKeyVaultSecrets.vaultUrl", secrets.VaultURL},

@@ -102,8 +102,9 @@ type Etcd struct {
 // AzureKeys keeps the private keys in Azure Key Vault, which signs.
 type AzureKeys struct {
 	VaultURL     string `yaml:"vaultUrl" help:"for storage: AzureKeyVaultKeys"`
-	KeyName      string `yaml:"keyName" help:"name of the key in the vault"`
-	StoragePath  string `yaml:"storagePath" help:"file that says which version of the key is for what"`
+	KeyName      string `yaml:"keyName" help:"what the names of the keys in the vault begin with: sts is sts-es256, and so on"`
+	StoragePath  string `yaml:"storagePath" help:"file that says which version of a key is for what"`
+	SecretName   string `yaml:"secretName" help:"secret of the vault that says so, in the place of the file: for several replicas"`
 	TenantID     string `yaml:"tenantId" help:"of the identity that uses the vault"`
 	ClientID     string `yaml:"clientId" help:"of the identity that uses the vault"`
 	ClientSecret Secret `yaml:"clientSecret" help:"of that identity; empty is a managed or federated one"`

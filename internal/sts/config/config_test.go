@@ -214,6 +214,8 @@ func TestLoad_namesTheSettingThatCannotBeUsed(t *testing.T) {
 		"signingKey.storage":                       {"tokens: {allowedAudiences: [x]}\nsigningKey: {storage: disk}"},
 		"signingKey.file.storagePath":              {"tokens: {allowedAudiences: [x]}"},
 		"signingKey.azureKeyVaultKeys.keyName":     {"tokens: {allowedAudiences: [x]}\nsigningKey: {storage: AzureKeyVaultKeys, azureKeyVaultKeys: {vaultUrl: x}}"},
+		"signingKey.azureKeyVaultKeys.storagePath": {"tokens: {allowedAudiences: [x]}\nsigningKey: {storage: AzureKeyVaultKeys, azureKeyVaultKeys: {vaultUrl: x, keyName: x}}"},
+		"signingKey.azureKeyVaultKeys.secretName":  {"tokens: {allowedAudiences: [x]}\nsigningKey: {storage: AzureKeyVaultKeys, azureKeyVaultKeys: {vaultUrl: x, keyName: x, storagePath: x, secretName: x}}"},
 		"signingKey.azureKeyVaultSecrets.vaultUrl": {"tokens: {allowedAudiences: [x]}\nsigningKey: {storage: AzureKeyVaultSecrets}"},
 		"signingKey.etcd.endpoints":                {"tokens: {allowedAudiences: [x]}\nsigningKey: {storage: etcd}"},
 		"signingKey.etcd.key":                      {"tokens: {allowedAudiences: [x]}\nsigningKey: {storage: etcd, etcd: {endpoints: [x], key: ''}}"},
