@@ -10,6 +10,7 @@ import (
 
 	"github.com/tailjoin/tailjoin/internal/sts"
 	"tailscale.com/client/local"
+	"tailscale.com/ipn"
 	"tailscale.com/tsnet"
 )
 
@@ -58,7 +59,8 @@ func joined(ctx context.Context, s *tsnet.Server, o sts.NodeOptions) (*sts.Node,
 	}
 	// A listener of its own: what comes by Funnel never arrives at the other.
 	n.Funnel = func(port int, config *tls.Config) (net.Listener, error) {
-		return s.ListenFunnel("tcp", fmt.Sprintf(":%d", port), tsnet.FunnelOnly(), tsnet.FunnelTLSConfig(config))
+		l, err := s.ListenFunnel("tcp", fmt.Sprintf(":%d", port), tsnet.FunnelOnly(), tsnet.FunnelTLSConfig(config))
+		return fromAnywhere{l}, err
 	}
 	return n, nil
 }
@@ -71,3 +73,26 @@ func forgetServing(ctx context.Context, lc *local.Client) error {
 	}
 	return nil
 }
+
+// fromAnywhere is a listener of Funnel's. Its connections say that they come
+// from where they really do, and not from the relay.
+type fromAnywhere struct{ net.Listener }
+
+func (l fromAnywhere) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	secured, ok := conn.(*tls.Conn)
+	if err != nil || !ok {
+		return conn, err
+	}
+	if relayed, ok := secured.NetConn().(*ipn.FunnelConn); ok {
+		return from{conn, net.TCPAddrFromAddrPort(relayed.Src)}, nil
+	}
+	return conn, nil
+}
+
+type from struct {
+	net.Conn
+	address net.Addr
+}
+
+func (f from) RemoteAddr() net.Addr { return f.address }

@@ -54,6 +54,15 @@ var (
 	errRedirects = errors.New("it redirects too often")
 )
 
+// CheckIssuer reports why no keys could be fetched from an issuer's address.
+func CheckIssuer(address string) error {
+	u, err := trustworthy(address)
+	if err == nil && (u.RawQuery != "" || u.Fragment != "") {
+		err = errPlain
+	}
+	return err
+}
+
 // trustworthy reads an address that keys may come from: what comes over plain
 // http can be anybody's.
 func trustworthy(address string) (*url.URL, error) {

@@ -50,12 +50,17 @@ func serveOn(ctx context.Context, c *config.Config, keys *keyring.Keeper, audit 
 		return err
 	}
 	at := addressOf(c, node.Name)
+	trust, err := c.ExchangePolicy(at.issuer)
+	if err != nil {
+		return err
+	}
 	srv := server.New(server.Options{
 		Issuer: at.issuer, TokenURL: at.token,
 		Policy: p, Keys: keys, CacheFor: c.SigningKey.Rotation.CacheFor,
 		WhoIs: node.WhoIs, OnTailnet: node.Running,
 		Audit: audit, Log: log,
 		Rate: c.Server.Rate, Burst: c.Server.Burst, OmitHealthChecks: c.Logs.OmitHealthChecks,
+		Exchange: trust, PublicExchange: c.Exchange.Funnel,
 	})
 	doors, err := open(node, c, srv)
 	if err != nil {

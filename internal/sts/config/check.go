@@ -16,7 +16,7 @@ import (
 // check reports what cannot be meant, and puts into their usual form what can
 // be written in several.
 func (c *Config) check() error {
-	for _, part := range []func() error{c.checkChoices, c.checkServer, c.checkTokens, c.checkKeys} {
+	for _, part := range []func() error{c.checkChoices, c.checkServer, c.checkTokens, c.checkExchange, c.checkKeys} {
 		if err := part(); err != nil {
 			return err
 		}

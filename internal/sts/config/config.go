@@ -14,6 +14,7 @@ type Config struct {
 	TSNet      TSNet      `yaml:"tsnet"`
 	Server     Server     `yaml:"server"`
 	Tokens     Tokens     `yaml:"tokens"`
+	Exchange   Exchange   `yaml:"exchange"`
 	SigningKey SigningKey `yaml:"signingKey"`
 	Audit      Audit      `yaml:"audit"`
 	Logs       Logs       `yaml:"logs"`

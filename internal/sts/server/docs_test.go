@@ -27,3 +27,22 @@ func TestDocs_haveEveryRefusal(t *testing.T) {
 	}
 	diagtest.Generated(t, "docs/token-service.md", "<!-- refusals: go test ./internal/sts/server -update -->", "<!-- /refusals -->", b.String())
 }
+
+// exchangeOrder is that of the checks of an exchange.
+var exchangeOrder = []code{
+	browser, rateLimited, badRequest, unsupportedGrant, scopeRefused, badTarget, tokenInvalid, issuerNotTrusted, issuerAway,
+	notTrusted, audienceNotPermitted, noSubject, audienceNotAllowed, unavailable, internal,
+}
+
+func TestDocs_haveEveryRefusalOfAnExchange(t *testing.T) {
+	if got, want := len(exchangeOrder), len(oauthRefusals); got != want {
+		t.Errorf("%d refusals are in order, and there are %d", got, want)
+	}
+	var b strings.Builder
+	b.WriteString("| outcome | status | error | |\n| --- | --- | --- | --- |\n")
+	for _, c := range exchangeOrder {
+		how := oauthRefusals[c]
+		fmt.Fprintf(&b, "| `%s` | %d | `%s` | %s |\n", c, how.status, how.err, how.message)
+	}
+	diagtest.Generated(t, "docs/token-service.md", "<!-- exchange refusals: go test ./internal/sts/server -update -->", "<!-- /exchange refusals -->", b.String())
+}
