@@ -3,6 +3,7 @@ package policyfile
 import (
 	"cmp"
 	"slices"
+	"sort"
 )
 
 // A comparison knows which atoms two policies treat alike.
@@ -93,7 +94,7 @@ func (c *comparison) lines(more, less []part) (all []Line) {
 	for _, b := range bundles {
 		all = append(all, c.line(b))
 	}
-	slices.SortFunc(all, Line.compare)
+	sort.Slice(all, func(i, j int) bool { return all[i].compare(&all[j]) < 0 })
 	return all
 }
 
@@ -181,7 +182,16 @@ func (c *comparison) line(b *bundle) Line {
 	return l
 }
 
-func (l Line) compare(m Line) int {
-	return cmp.Or(slices.CompareFunc(l.Who, m.Who, inOrder), slices.CompareFunc(l.To, m.To, inOrder), slices.Compare(l.Ports, m.Ports),
-		slices.Compare(l.WhoExcept, m.WhoExcept), slices.Compare(l.ToExcept, m.ToExcept))
+func (l *Line) compare(m *Line) int {
+	return cmp.Or(compareNames(l.Who, m.Who), compareNames(l.To, m.To), compareNames(l.Ports, m.Ports),
+		compareNames(l.WhoExcept, m.WhoExcept), compareNames(l.ToExcept, m.ToExcept))
+}
+
+func compareNames(a, b []string) int {
+	for i := range min(len(a), len(b)) {
+		if c := inOrder(a[i], b[i]); c != 0 {
+			return c
+		}
+	}
+	return len(a) - len(b)
 }

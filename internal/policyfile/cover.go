@@ -3,6 +3,7 @@ package policyfile
 import (
 	"cmp"
 	"slices"
+	"sort"
 	"strings"
 )
 
@@ -38,8 +39,8 @@ func namesOf(u *universe, policies ...*policy) (all names) {
 			all = append(all, named{name, atoms})
 		}
 	}
-	slices.SortFunc(all, func(a, b named) int {
-		return cmp.Or(b.atoms.len()-a.atoms.len(), inOrder(a.name, b.name))
+	sort.Slice(all, func(i, j int) bool {
+		return cmp.Or(all[j].atoms.len()-all[i].atoms.len(), inOrder(all[i].name, all[j].name)) < 0
 	})
 	return all
 }
@@ -75,8 +76,8 @@ func (all names) cover(u *universe, atoms, domain set) (say, except []string) {
 		names, back := all.cover(u, tooMuch, domain)
 		except, say = names, append(say, back...)
 	}
-	slices.SortStableFunc(say, inOrder)
-	slices.SortStableFunc(except, inOrder)
+	sort.Slice(say, func(i, j int) bool { return inOrder(say[i], say[j]) < 0 })
+	sort.Slice(except, func(i, j int) bool { return inOrder(except[i], except[j]) < 0 })
 	return slices.Compact(say), except
 }
 

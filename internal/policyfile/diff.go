@@ -23,21 +23,18 @@ var sections = []string{
 // of rules counts, that of names and sections does not; nor do blanks.
 func Diff(old, new *File) (all []Change) {
 	for _, name := range sectionNames(old, new) {
-		was, had := old.memberOf(name)
-		is, has := new.memberOf(name)
-		section := nameOr(is, has, nameOr(was, had, name))
-		var before, after []Entry
-		if had {
-			before = old.sectionEntries(was)
-		}
-		if has {
-			after = new.sectionEntries(is)
+		was, is := memberOf(&old.root, name), memberOf(&new.root, name)
+		section := name
+		for _, m := range []*hujson.ObjectMember{was, is} {
+			if m != nil {
+				section = nameOf(m)
+			}
 		}
 		compare := byOrder
-		if kindOf(was, had) == '{' || kindOf(is, has) == '{' {
+		if isObject(was) || isObject(is) {
 			compare = byName
 		}
-		for _, c := range compare(before, after) {
+		for _, c := range compare(old.sectionEntries(was), new.sectionEntries(is)) {
 			c.Section = section
 			all = append(all, c)
 		}
@@ -73,66 +70,42 @@ func sectionNames(files ...*File) (names []string) {
 		add(name)
 	}
 	for _, f := range files {
-		for _, m := range members(f.root) {
-			add(nameOf(m))
+		all := members(&f.root)
+		for i := range all {
+			add(nameOf(&all[i]))
 		}
 	}
 	return names
 }
 
-func (f *File) memberOf(section string) (hujson.ObjectMember, bool) {
-	for _, m := range members(f.root) {
-		if strings.EqualFold(nameOf(m), section) {
-			return m, true
-		}
-	}
-	return hujson.ObjectMember{}, false
-}
-
-func nameOr(m hujson.ObjectMember, ok bool, otherwise string) string {
-	if ok {
-		return nameOf(m)
-	}
-	return otherwise
-}
-
-func kindOf(m hujson.ObjectMember, ok bool) hujson.Kind {
-	if !ok {
-		return 0
-	}
-	return kind(m.Value)
-}
+func isObject(m *hujson.ObjectMember) bool { return m != nil && kind(&m.Value) == '{' }
 
 // sectionEntries are the entries of a section, after the comments that belong to
 // it as a whole. A section without entries is one by itself.
-func (f *File) sectionEntries(m hujson.ObjectMember) (all []Entry) {
-	entries, rest := f.entries(m)
+func (f *File) sectionEntries(m *hujson.ObjectMember) (all []Entry) {
+	if m == nil {
+		return nil
+	}
+	entries, rest := f.entries(&m.Value)
 	own := joinLines(comment(m.Name.BeforeExtra), comment(m.Name.AfterExtra), comment(m.Value.BeforeExtra), rest)
-	if own != "" || len(entries) == 0 {
-		e := Entry{Text: joinLines(own, emptyText(m.Value, len(entries))), At: f.position(m.Name.StartOffset), plain: "section"}
-		all = append(all, e)
+	if len(entries) == 0 {
+		own = joinLines(own, plain(&m.Value))
+	}
+	if own != "" {
+		all = append(all, Entry{Text: own, At: f.position(m.Name.StartOffset), plain: "section"})
 	}
 	return append(all, entries...)
 }
 
-func emptyText(v hujson.Value, entries int) string {
-	if entries > 0 {
-		return ""
-	}
-	return plain(v)
-}
-
-func joinLines(parts ...string) string {
-	return strings.Join(without(parts, ""), "\n")
-}
-
-func without(list []string, what string) (left []string) {
-	for _, s := range list {
-		if s != what {
-			left = append(left, s)
+// joinLines joins what is not empty.
+func joinLines(parts ...string) (all string) {
+	for _, p := range parts {
+		if all != "" && p != "" {
+			all += "\n"
 		}
+		all += p
 	}
-	return left
+	return all
 }
 
 // byName compares objects.

@@ -3,6 +3,7 @@ package policyfile
 import (
 	"cmp"
 	"slices"
+	"sort"
 	"strings"
 )
 
@@ -152,8 +153,8 @@ func changed(some, others map[string]Note) (all []Note) {
 			all = append(all, n)
 		}
 	}
-	slices.SortFunc(all, func(a, b Note) int {
-		return cmp.Or(a.At.compare(b.At), cmp.Compare(a.Reason, b.Reason))
+	sort.Slice(all, func(i, j int) bool {
+		return cmp.Or(all[i].At.compare(all[j].At), strings.Compare(all[i].Reason, all[j].Reason)) < 0
 	})
 	return all
 }
@@ -168,13 +169,12 @@ var others = []struct{ name, right string }{
 
 func otherSections(old, new *File) (all []Note) {
 	for _, o := range others {
-		was, had := old.section(o.name)
-		is, has := new.section(o.name)
-		if !had && !has || had && has && same(was, is) {
+		was, is := old.section(o.name), new.section(o.name)
+		if was == is || was != nil && is != nil && same(was, is) {
 			continue
 		}
-		n := Note{Reason: o.name + ": " + o.right, Gone: !has}
-		if has {
+		n := Note{Reason: o.name + ": " + o.right, Gone: is == nil}
+		if is != nil {
 			n.At = new.position(is.StartOffset)
 		} else {
 			n.At = old.position(was.StartOffset)
@@ -185,5 +185,5 @@ func otherSections(old, new *File) (all []Note) {
 }
 
 func (p Position) compare(q Position) int {
-	return cmp.Or(cmp.Compare(p.File, q.File), cmp.Compare(p.Line, q.Line), cmp.Compare(p.Column, q.Column))
+	return cmp.Or(strings.Compare(p.File, q.File), p.Line-q.Line, p.Column-q.Column)
 }

@@ -17,15 +17,15 @@ type Entry struct {
 }
 
 // entries are those of a section, and the comments that belong to none of them.
-func (f *File) entries(m hujson.ObjectMember) (all []Entry, rest string) {
-	switch c := m.Value.Value.(type) {
+func (f *File) entries(v *hujson.Value) (all []Entry, rest string) {
+	switch c := v.Value.(type) {
 	case *hujson.Array:
 		extras := make([]*hujson.Value, len(c.Elements))
 		for i := range c.Elements {
 			extras[i] = &c.Elements[i]
 		}
 		lead, trail, rest := belong(extras, c.AfterExtra)
-		for i, e := range c.Elements {
+		for i, e := range extras {
 			all = append(all, f.entry("", e, lead[i], trail[i]))
 		}
 		return all, rest
@@ -35,13 +35,13 @@ func (f *File) entries(m hujson.ObjectMember) (all []Entry, rest string) {
 			extras[i] = &c.Members[i].Name
 		}
 		lead, trail, rest := belong(extras, c.AfterExtra)
-		for i, m := range c.Members {
-			all = append(all, f.entry(nameOf(m), m.Value, lead[i], trail[i]))
-			all[i].At = f.position(m.Name.StartOffset)
+		for i, name := range extras {
+			all = append(all, f.entry(nameOf(&c.Members[i]), &c.Members[i].Value, lead[i], trail[i]))
+			all[i].At = f.position(name.StartOffset)
 		}
 		return all, rest
 	}
-	return []Entry{f.entry("", m.Value, "", "")}, ""
+	return []Entry{f.entry("", v, "", "")}, ""
 }
 
 // belong says which comments stand over a value, and which behind it on its
@@ -73,7 +73,7 @@ func comment(e hujson.Extra) string {
 	return strings.TrimSpace(strings.Join(lines, "\n"))
 }
 
-func (f *File) entry(name string, v hujson.Value, lead, trail string) Entry {
+func (f *File) entry(name string, v *hujson.Value, lead, trail string) Entry {
 	e := Entry{Name: name, At: f.position(v.StartOffset), plain: plain(v)}
 	between := ""
 	if name != "" {
@@ -93,10 +93,10 @@ func prefix(name string) string {
 
 // alone is a value without what is around it, formatted as a part of a file that
 // has comments: so it has commas at the ends of lines.
-func alone(v hujson.Value) string {
+func alone(v *hujson.Value) string {
 	const mark = "//"
-	v = v.Clone()
-	v.BeforeExtra, v.AfterExtra = nil, hujson.Extra(mark+"\n")
-	v.Format()
-	return strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(string(v.Pack())), mark))
+	c := v.Clone()
+	c.BeforeExtra, c.AfterExtra = nil, hujson.Extra(mark+"\n")
+	c.Format()
+	return strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(c.String()), mark))
 }

@@ -10,11 +10,12 @@ import (
 // join adds the sections of another file. Of a section that both have, lists
 // are put one after the other and objects united. What is there twice must be
 // the same, so that no file quietly changes what another says.
-func (f *File) join(into *hujson.Value, from hujson.Value) error {
+func (f *File) join(into, from *hujson.Value) error {
 	sections, more := into.Value.(*hujson.Object), from.Value.(*hujson.Object)
 	lead := comments(append(hujson.Extra("\n"), from.BeforeExtra...))
-	for _, m := range more.Members {
-		first := find(sections.Members, m)
+	for i := range more.Members {
+		m := &more.Members[i]
+		first := memberOf(into, nameOf(m))
 		if first == nil {
 			addMember(sections, m, lead)
 			lead = nil
@@ -37,7 +38,7 @@ var appended = map[string]bool{"acls": true, "grants": true, "ssh": true, "nodea
 
 // joinSection adds a section to the one with its name. lead are the comments
 // that stood before its value.
-func (f *File) joinSection(first *hujson.ObjectMember, m hujson.ObjectMember, lead hujson.Extra) error {
+func (f *File) joinSection(first, m *hujson.ObjectMember, lead hujson.Extra) error {
 	switch a := first.Value.Value.(type) {
 	case *hujson.Array:
 		if b, ok := m.Value.Value.(*hujson.Array); ok && appended[strings.ToLower(nameOf(m))] {
@@ -49,8 +50,8 @@ func (f *File) joinSection(first *hujson.ObjectMember, m hujson.ObjectMember, le
 			return f.unite(a, b, lead, strings.EqualFold(nameOf(m), "autoApprovers"))
 		}
 	}
-	if !same(first.Value, m.Value) {
-		return f.twice(m, *first)
+	if !same(&first.Value, &m.Value) {
+		return f.twice(m, first)
 	}
 	first.Value.AfterExtra = keepComma(first.Value.AfterExtra, over(comments(first.Value.AfterExtra, lead), nil))
 	return nil
@@ -59,20 +60,21 @@ func (f *File) joinSection(first *hujson.ObjectMember, m hujson.ObjectMember, le
 // unite adds the members of b to a. deep does so with members that are objects
 // or lists themselves.
 func (f *File) unite(a, b *hujson.Object, lead hujson.Extra, deep bool) error {
-	for _, m := range b.Members {
-		first := findExact(a.Members, m)
+	for i := range b.Members {
+		m := &b.Members[i]
+		first := find(a.Members, nameOf(m))
 		switch {
 		case first == nil:
 			addMember(a, m, lead)
 			lead = nil
-		case deep && kind(first.Value) == '{' && kind(m.Value) == '{':
+		case deep && kind(&first.Value) == '{' && kind(&m.Value) == '{':
 			lead = comments(lead, m.Name.BeforeExtra, m.Name.AfterExtra, m.Value.BeforeExtra)
 			if err := f.unite(first.Value.Value.(*hujson.Object), m.Value.Value.(*hujson.Object), lead, false); err != nil {
 				return err
 			}
 			lead = comments(m.Value.AfterExtra)
-		case !same(first.Value, m.Value):
-			return f.twice(m, *first)
+		case !same(&first.Value, &m.Value):
+			return f.twice(m, first)
 		default:
 			lead = comments(lead, m.Name.BeforeExtra, m.Name.AfterExtra, m.Value.BeforeExtra, m.Value.AfterExtra)
 		}
@@ -82,20 +84,19 @@ func (f *File) unite(a, b *hujson.Object, lead hujson.Extra, deep bool) error {
 }
 
 func appendList(a, b *hujson.Array, lead hujson.Extra) {
-	for i, e := range b.Elements {
-		if i == 0 {
-			e.BeforeExtra = over(comments(a.AfterExtra, lead), e.BeforeExtra)
-			a.AfterExtra, lead = nil, nil
-		}
-		a.Elements = append(a.Elements, e)
+	if len(b.Elements) > 0 {
+		first := &b.Elements[0]
+		first.BeforeExtra = over(comments(a.AfterExtra, lead), first.BeforeExtra)
+		a.AfterExtra, lead = nil, nil
+		a.Elements = append(a.Elements, b.Elements...)
 	}
 	a.AfterExtra = over(comments(a.AfterExtra, lead), b.AfterExtra)
 }
 
-func addMember(o *hujson.Object, m hujson.ObjectMember, lead hujson.Extra) {
+func addMember(o *hujson.Object, m *hujson.ObjectMember, lead hujson.Extra) {
 	m.Name.BeforeExtra = over(comments(o.AfterExtra, lead), m.Name.BeforeExtra)
 	o.AfterExtra = nil
-	o.Members = append(o.Members, m)
+	o.Members = append(o.Members, *m)
 }
 
 // comments are the extras that hold any, one after another, without the blanks
@@ -134,23 +135,11 @@ func keepComma(was, is hujson.Extra) hujson.Extra {
 	return is
 }
 
-// find is the section with the name that m has, in upper or lower case.
-func find(members []hujson.ObjectMember, m hujson.ObjectMember) *hujson.ObjectMember {
+func find(members []hujson.ObjectMember, name string) *hujson.ObjectMember {
 	for i := range members {
-		if strings.EqualFold(nameOf(members[i]), nameOf(m)) {
+		if nameOf(&members[i]) == name {
 			return &members[i]
 		}
 	}
 	return nil
 }
-
-func findExact(members []hujson.ObjectMember, m hujson.ObjectMember) *hujson.ObjectMember {
-	for i := range members {
-		if nameOf(members[i]) == nameOf(m) {
-			return &members[i]
-		}
-	}
-	return nil
-}
-
-func kind(v hujson.Value) hujson.Kind { return v.Value.Kind() }

@@ -3,7 +3,6 @@ package policyfile
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"strconv"
 	"strings"
 
@@ -24,12 +23,12 @@ func Parse(sources ...Source) (*File, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := f.refuseTwice(v, true); err != nil {
+		if err := f.refuseTwice(&v, true); err != nil {
 			return nil, err
 		}
 		if i == 0 {
 			whole = v
-		} else if err := f.join(&whole, v); err != nil {
+		} else if err := f.join(&whole, &v); err != nil {
 			return nil, err
 		}
 		base += len(s.Text) + 1
@@ -101,29 +100,27 @@ func explain(err error) (line, column int, problem string) {
 // refuseTwice finds a key that an object has twice, with different values: which
 // of them counts, readers of JSON do not agree on. The names of sections are the
 // same in upper and lower case.
-func (f *File) refuseTwice(v hujson.Value, top bool) error {
-	switch c := v.Value.(type) {
-	case *hujson.Object:
-		seen := map[string]hujson.ObjectMember{}
-		for _, m := range c.Members {
-			name := nameOf(m)
-			if top {
-				name = strings.ToLower(name)
-			}
-			first, twice := seen[name]
-			if twice && !same(first.Value, m.Value) {
-				return f.twice(m, first)
-			}
-			seen[name] = m
-			if err := f.refuseTwice(m.Value, false); err != nil {
-				return err
-			}
+func (f *File) refuseTwice(v *hujson.Value, top bool) error {
+	seen := map[string]*hujson.ObjectMember{}
+	all := members(v)
+	for i := range all {
+		m := &all[i]
+		name := nameOf(m)
+		if top {
+			name = strings.ToLower(name)
 		}
-	case *hujson.Array:
-		for _, e := range c.Elements {
-			if err := f.refuseTwice(e, false); err != nil {
-				return err
-			}
+		if first := seen[name]; first != nil && !same(&first.Value, &m.Value) {
+			return f.twice(m, first)
+		}
+		seen[name] = m
+		if err := f.refuseTwice(&m.Value, false); err != nil {
+			return err
+		}
+	}
+	list := elements(v)
+	for i := range list {
+		if err := f.refuseTwice(&list[i], false); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -131,21 +128,27 @@ func (f *File) refuseTwice(v hujson.Value, top bool) error {
 
 // twice is the error for two members of one name. Their offsets are those among
 // all sources.
-func (f *File) twice(m, first hujson.ObjectMember) error {
+func (f *File) twice(m, first *hujson.ObjectMember) error {
 	return &Error{
 		At:      f.origin(m.Name.StartOffset),
-		Problem: fmt.Sprintf("%q is there twice, with different values", nameOf(m)),
+		Problem: quote(nameOf(m)) + " is there twice, with different values",
 		Also:    f.origin(first.Name.StartOffset),
 	}
 }
 
-func nameOf(m hujson.ObjectMember) string { return m.Name.Value.(hujson.Literal).String() }
+//go:noinline
+func nameOf(m *hujson.ObjectMember) string { return m.Name.Value.(hujson.Literal).String() }
+
+//go:noinline
+func kind(v *hujson.Value) hujson.Kind { return v.Value.Kind() }
 
 // plain is a value without its comments, on one line.
-func plain(v hujson.Value) string {
-	v = v.Clone()
-	v.Minimize()
-	return string(v.Pack())
+func plain(v *hujson.Value) string {
+	c := v.Clone()
+	c.Minimize()
+	return c.String()
 }
 
-func same(a, b hujson.Value) bool { return plain(a) == plain(b) }
+func same(a, b *hujson.Value) bool { return plain(a) == plain(b) }
+
+func quote(s string) string { return string(hujson.String(s)) }

@@ -18,26 +18,29 @@ type policy struct {
 }
 
 func (f *File) policy() *policy {
-	p := &policy{file: f, groups: map[string][]word{}, hosts: map[string]string{}, ipsets: map[string][]word{}, rules: f.rules(), known: map[string]selection{}}
-	groups, _ := f.section("groups")
-	for _, m := range members(groups) {
-		list, _ := words(m.Value)
-		p.groups[nameOf(m)] = list
+	p := &policy{
+		file: f, rules: f.rules(), groups: f.lists("groups"), ipsets: f.lists("ipsets"),
+		hosts: map[string]string{}, known: map[string]selection{},
 	}
-	ipsets, _ := f.section("ipsets")
-	for _, m := range members(ipsets) {
-		p.ipsets[nameOf(m)], _ = words(m.Value)
+	for name := range f.lists("tagOwners") {
+		p.tags = append(p.tags, name)
 	}
-	hosts, _ := f.section("hosts")
-	for _, m := range members(hosts) {
-		w, _ := wordOf(m.Value)
-		p.hosts["host:"+nameOf(m)] = w.text
-	}
-	owners, _ := f.section("tagOwners")
-	for _, m := range members(owners) {
-		p.tags = append(p.tags, nameOf(m))
+	hosts := members(f.section("hosts"))
+	for i := range hosts {
+		w, _ := wordOf(&hosts[i].Value)
+		p.hosts["host:"+nameOf(&hosts[i])] = w.text
 	}
 	return p
+}
+
+// lists are the members of a section that has lists of texts.
+func (f *File) lists(section string) map[string][]word {
+	lists := map[string][]word{}
+	all := members(f.section(section))
+	for i := range all {
+		lists[nameOf(&all[i])], _ = words(&all[i].Value)
+	}
+	return lists
 }
 
 // selectors are all that the policy uses.

@@ -8,7 +8,6 @@ package policyfile
 import (
 	"bytes"
 	"fmt"
-	"slices"
 	"sort"
 
 	"github.com/tailscale/hujson"
@@ -145,6 +144,6 @@ func (f *File) settle(root hujson.Value) {
 		f.marks = append(f.marks, mark{v.StartOffset, was.start, same}, mark{v.EndOffset, was.end, 0})
 		i++
 	}
-	slices.SortStableFunc(f.marks, func(a, b mark) int { return a.at - b.at })
+	sort.SliceStable(f.marks, func(i, j int) bool { return f.marks[i].at < f.marks[j].at })
 	f.root, f.text = root, root.Pack()
 }

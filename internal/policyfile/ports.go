@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 )
@@ -40,7 +41,7 @@ func allOf(protocol uint8) span { return ports(protocol, 0, 0xffff) }
 
 // reachOf orders spans and joins those that touch.
 func reachOf(spans ...span) (r reach) {
-	slices.SortFunc(spans, func(a, b span) int { return int(int64(a.from) - int64(b.from)) })
+	sort.Slice(spans, func(i, j int) bool { return spans[i].from < spans[j].from })
 	for _, s := range spans {
 		if last := len(r) - 1; last >= 0 && s.from <= r[last].to+1 {
 			r[last].to = max(r[last].to, s.to)
@@ -113,8 +114,8 @@ func (r reach) words() (all []string) {
 	all = append(all, portWords("tcp:", onlyTCP)...)
 	all = append(all, portWords("udp:", onlyUDP)...)
 	for p := range 256 {
-		if p != tcp && p != udp && p != icmp {
-			all = append(all, portWords(protocolName(uint8(p))+":", r.of(uint8(p)))...)
+		if ports := r.of(uint8(p)); len(ports) > 0 && p != tcp && p != udp && p != icmp {
+			all = append(all, portWords(protocolName(uint8(p))+":", ports)...)
 		}
 	}
 	if len(all) == 0 && len(r) > 0 {

@@ -31,10 +31,11 @@ type target struct {
 func (f *File) rules() (all []rule) {
 	for _, s := range []struct {
 		name string
-		read func(hujson.Value, *rule)
+		read func(*hujson.Value, *rule)
 	}{{"grants", readGrant}, {"acls", readACL}} {
-		list, _ := f.section(s.name)
-		for _, v := range elements(list) {
+		list := elements(f.section(s.name))
+		for i := range list {
+			v := &list[i]
 			r := rule{section: s.name, at: v.StartOffset, text: plain(v)}
 			s.read(v, &r)
 			r.posture = f.conditions(v, &r)
@@ -44,7 +45,7 @@ func (f *File) rules() (all []rule) {
 	return all
 }
 
-func readGrant(v hujson.Value, r *rule) {
+func readGrant(v *hujson.Value, r *rule) {
 	r.src = r.words(v, "src")
 	dst := r.words(v, "dst")
 	var open reach
@@ -60,7 +61,7 @@ func readGrant(v hujson.Value, r *rule) {
 			r.to = append(r.to, target{d, open})
 		}
 	}
-	if app, ok := member(v, "app"); ok && len(members(app)) > 0 {
+	if app := member(v, "app"); len(members(app)) > 0 {
 		r.app, r.appTo = plain(app), dst
 	}
 	for _, w := range r.words(v, "via") {
@@ -69,14 +70,12 @@ func readGrant(v hujson.Value, r *rule) {
 }
 
 // readACL also knows the names that the fields had in the beginning.
-func readACL(v hujson.Value, r *rule) {
-	if action, ok := member(v, "action"); ok {
-		if w, _ := wordOf(action); w.text != "accept" {
-			r.fail("its action is not accept")
-		}
+func readACL(v *hujson.Value, r *rule) {
+	if action, ok := wordOf(member(v, "action")); ok && action.text != "accept" {
+		r.fail("its action is not accept")
 	}
 	protocol := ""
-	if p, ok := member(v, "proto"); ok {
+	if p := member(v, "proto"); p != nil {
 		w, isText := wordOf(p)
 		if !isText {
 			r.fail("proto is no text")
@@ -96,29 +95,26 @@ func readACL(v hujson.Value, r *rule) {
 }
 
 // conditions are those of srcPosture, or of the policy for all that have none.
-func (f *File) conditions(v hujson.Value, r *rule) (all []string) {
+func (f *File) conditions(v *hujson.Value, r *rule) (all []string) {
 	names := r.words(v, "srcPosture")
 	if len(names) == 0 {
-		list, _ := f.section("defaultSrcPosture")
-		names, _ = words(list)
+		names, _ = words(f.section("defaultSrcPosture"))
 	}
-	postures, _ := f.section("postures")
+	postures := f.section("postures")
 	for _, w := range names {
-		what, _ := member(postures, w.text)
-		if what.Value != nil {
-			all = append(all, w.text+plain(what))
-		} else {
-			all = append(all, w.text)
+		what := w.text
+		if is := member(postures, w.text); is != nil {
+			what += plain(is)
 		}
+		all = append(all, what)
 	}
 	slices.Sort(all)
 	return all
 }
 
 // words reads a field that is a list of texts.
-func (r *rule) words(v hujson.Value, names ...string) []word {
-	list, _ := either(v, names...)
-	all, ok := words(list)
+func (r *rule) words(v *hujson.Value, names ...string) []word {
+	all, ok := words(member(v, names...))
 	if !ok {
 		r.fail(names[0] + " is no list of texts")
 	}
@@ -130,5 +126,3 @@ func (r *rule) fail(problem string) {
 		r.problem = problem
 	}
 }
-
-func quote(s string) string { return hujson.Value{Value: hujson.String(s)}.String() }

@@ -12,107 +12,101 @@ type word struct {
 	at   int
 }
 
-// section is the value of a top-level key, in whatever case it is written.
-func (f *File) section(name string) (hujson.Value, bool) {
-	return member(f.root, name)
-}
+// section is the value of a top-level key, in whatever case it is written; nil
+// if there is none.
+func (f *File) section(name string) *hujson.Value { return member(&f.root, name) }
 
-// member is a field of an object; its name counts in any case, as it does for
-// Tailscale.
-func member(v hujson.Value, name string) (hujson.Value, bool) {
-	if o, ok := v.Value.(*hujson.Object); ok {
-		for _, m := range o.Members {
-			if strings.EqualFold(nameOf(m), name) {
-				return m.Value, true
-			}
-		}
-	}
-	return hujson.Value{}, false
-}
-
-// either is the first of these fields that an object has.
-func either(v hujson.Value, names ...string) (hujson.Value, bool) {
+// member is the first of these fields that an object has, or nil. Names count in
+// any case, as they do for Tailscale.
+func member(v *hujson.Value, names ...string) *hujson.Value {
 	for _, name := range names {
-		if found, ok := member(v, name); ok {
-			return found, true
+		if m := memberOf(v, name); m != nil {
+			return &m.Value
 		}
 	}
-	return hujson.Value{}, false
+	return nil
+}
+
+func memberOf(v *hujson.Value, name string) *hujson.ObjectMember {
+	all := members(v)
+	for i := range all {
+		if strings.EqualFold(nameOf(&all[i]), name) {
+			return &all[i]
+		}
+	}
+	return nil
 }
 
 // elements are those of a list; none if there is no list.
-func elements(v hujson.Value) []hujson.Value {
-	if a, ok := v.Value.(*hujson.Array); ok {
-		return a.Elements
+func elements(v *hujson.Value) []hujson.Value {
+	if v != nil {
+		if a, ok := v.Value.(*hujson.Array); ok {
+			return a.Elements
+		}
 	}
 	return nil
 }
 
 // members are those of an object; none if there is no object.
-func members(v hujson.Value) []hujson.ObjectMember {
-	if o, ok := v.Value.(*hujson.Object); ok {
-		return o.Members
+func members(v *hujson.Value) []hujson.ObjectMember {
+	if v != nil {
+		if o, ok := v.Value.(*hujson.Object); ok {
+			return o.Members
+		}
 	}
 	return nil
 }
 
-// words reads a list of texts. null is an empty one.
-func words(v hujson.Value) (all []word, ok bool) {
-	if v.Value == nil || kind(v) == 'n' {
+// words reads a list of texts. Nothing and null are an empty one.
+func words(v *hujson.Value) (all []word, ok bool) {
+	if v == nil || kind(v) == 'n' {
 		return nil, true
 	}
-	if kind(v) != '[' {
-		return nil, false
-	}
-	for _, e := range elements(v) {
-		w, ok := wordOf(e)
+	list := elements(v)
+	for i := range list {
+		w, ok := wordOf(&list[i])
 		if !ok {
 			return nil, false
 		}
 		all = append(all, w)
 	}
-	return all, true
+	return all, kind(v) == '['
 }
 
-func wordOf(v hujson.Value) (word, bool) {
-	l, ok := v.Value.(hujson.Literal)
-	if !ok || l.Kind() != '"' {
+func wordOf(v *hujson.Value) (word, bool) {
+	if v == nil || kind(v) != '"' {
 		return word{}, false
 	}
-	return word{l.String(), v.StartOffset}, true
+	return word{v.Value.(hujson.Literal).String(), v.StartOffset}, true
 }
 
 // TagOwners are those who may give a tag to nodes and keys, and where the policy
 // says so. Who has a tag that nobody owns can use it no more: ok is false then.
 func (f *File) TagOwners(tag string) (owners []string, at Position, ok bool) {
-	section, _ := f.section("tagOwners")
-	for _, m := range members(section) {
-		if nameOf(m) != tag {
+	all := members(f.section("tagOwners"))
+	for i := range all {
+		if nameOf(&all[i]) != tag {
 			continue
 		}
-		list, _ := words(m.Value)
+		list, _ := words(&all[i].Value)
 		for _, w := range list {
 			owners = append(owners, w.text)
 		}
-		return owners, f.position(m.Name.StartOffset), true
+		return owners, f.position(all[i].Name.StartOffset), true
 	}
 	return nil, Position{}, false
 }
 
 // Has says whether the policy has a section.
-func (f *File) Has(section string) bool {
-	_, ok := f.section(section)
-	return ok
-}
+func (f *File) Has(section string) bool { return f.section(section) != nil }
 
 // TestsOf is where the tests of a source stand, among those of a section: tests
 // or sshTests.
 func (f *File) TestsOf(section, src string) (all []Position) {
-	tests, _ := f.section(section)
-	for _, test := range elements(tests) {
-		v, _ := either(test, "src", "user")
-		if w, ok := wordOf(v); ok && w.text == src {
-			all = append(all, f.position(test.StartOffset))
+	tests := elements(f.section(section))
+	for i := range tests {
+		if w, ok := wordOf(member(&tests[i], "src", "user")); ok && w.text == src {
+			all = append(all, f.position(tests[i].StartOffset))
 		}
 	}
 	return all

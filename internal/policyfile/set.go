@@ -10,17 +10,20 @@ import (
 // A set is one of small numbers, a bit for each.
 type set []uint64
 
+//go:noinline
 func newSet(size int) set { return make(set, (size+63)/64) }
 
 func (s set) add(i int)      { s[i/64] |= 1 << (i % 64) }
 func (s set) has(i int) bool { return s[i/64]&(1<<(i%64)) != 0 }
 
+//go:noinline
 func (s set) addAll(other set) {
 	for i := range other {
 		s[i] |= other[i]
 	}
 }
 
+//go:noinline
 func (s set) without(other set) set {
 	left := slices.Clone(s)
 	for i := range other {
@@ -32,6 +35,7 @@ func (s set) without(other set) set {
 // common is what two sets share.
 func (s set) common(other set) set { return s.without(s.without(other)) }
 
+//go:noinline
 func (s set) empty() bool { return !slices.ContainsFunc(s, func(w uint64) bool { return w != 0 }) }
 
 func (s set) within(other set) bool { return s.without(other).empty() }

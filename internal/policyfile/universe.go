@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"net/netip"
 	"slices"
+	"sort"
 	"strings"
 )
 
@@ -72,7 +73,7 @@ func cut(blocks []block) (cells []block) {
 			starts = append(starts, next)
 		}
 	}
-	slices.SortFunc(starts, netip.Addr.Compare)
+	sort.Slice(starts, func(i, j int) bool { return starts[i].Less(starts[j]) })
 	starts = slices.Compact(starts)
 	for i, from := range starts {
 		end := from // of the block that reaches furthest from here
@@ -162,7 +163,7 @@ func (u *universe) of(s selector) set {
 
 // inOrder puts names as people look for them: * first, then by kind and name.
 func inOrder(a, b string) int {
-	return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a, b))
+	return cmp.Or(int(rank(a)-rank(b)), strings.Compare(a, b))
 }
 
 func rank(name string) class { return parseSelector(name).class }
