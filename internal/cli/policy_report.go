@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -38,6 +39,7 @@ type policyRun struct {
 
 // policyRun checks all that the user said.
 func (f *front) policyRun(in *policyInputs) (*policyRun, error) {
+	in.file = filepath.ToSlash(filepath.Clean(in.file))
 	if err := in.checkAll(); err != nil {
 		return nil, err
 	}
