@@ -97,12 +97,18 @@ func answering(answer func(*http.Request) (any, error)) http.Handler {
 			writeJSON(w, http.StatusOK, v)
 			return
 		}
-		refusal := policyError{apiError: apiError{http.StatusInternalServerError, err.Error()}}
-		if !errors.As(err, &refusal) {
-			errors.As(err, &refusal.apiError)
-		}
+		refusal := refusalOf(err)
 		writeJSON(w, refusal.status, refusal)
 	})
+}
+
+// refusalOf is what the API says of an error.
+func refusalOf(err error) policyError {
+	refusal := policyError{apiError: apiError{http.StatusInternalServerError, err.Error()}}
+	if !errors.As(err, &refusal) {
+		errors.As(err, &refusal.apiError)
+	}
+	return refusal
 }
 
 // An accessToken is what the API gives out to be called with.

@@ -2,7 +2,6 @@ package localtailnet
 
 import (
 	"encoding/json"
-	"errors"
 	"io"
 	"net/http"
 	"strings"
@@ -63,7 +62,7 @@ func (t *Tailnet) setPolicy(r *http.Request, _ *accessToken) (any, error) {
 	}
 	p, err := t.setPolicyIf(text, r.Header.Get("If-Match"))
 	if err != nil {
-		t.event(OpPolicy, http.StatusBadRequest, "%v", err)
+		t.event(OpPolicy, refusalOf(err).status, "%v", err)
 		return nil, err
 	}
 	return p.document(r)
@@ -90,11 +89,7 @@ func (t *Tailnet) validatePolicy(r *http.Request, _ *accessToken) (any, error) {
 		return struct{}{}, nil
 	}
 	t.event(OpPolicy, http.StatusOK, "not valid: %v", err)
-	wrong := policyError{}
-	if !errors.As(err, &wrong) {
-		wrong.Message = err.Error()
-	}
-	return wrong, nil
+	return refusalOf(err), nil
 }
 
 func (t *Tailnet) validateFile(text []byte) error {

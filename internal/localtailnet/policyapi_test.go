@@ -71,8 +71,42 @@ func TestPolicyAPI_refusesToOverwriteWhatItDidNotSee(t *testing.T) {
 			t.Errorf("%s (-want +got):\n%s", etag, d)
 		}
 	}
+	if events := tn.Events(); events[len(events)-1].Status != 412 {
+		t.Errorf("got event %+v, want status 412", events[len(events)-1])
+	}
 	if err := api.Set(t.Context(), `{"acls": []}`, ""); err != nil {
 		t.Errorf("without a condition: %v", err)
+	}
+}
+
+// A policy that is sent as JSON stays JSON: the client reads the answer so.
+func TestPolicyAPI_answersInJSON(t *testing.T) {
+	tn := start(t, Options{})
+	want := []tailscale.Grant{{Source: []string{"*"}, Destination: []string{"10.0.0.0/8"}, IP: []string{"443"}}}
+	got, err := policyClient(t, tn).SetAndGet(t.Context(), tailscale.ACL{Grants: want}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(want, got.Grants); d != "" || got.ETag != `"`+tn.state.policy.etag+`"` {
+		t.Errorf("ETag %s, (-want +got):\n%s", got.ETag, d)
+	}
+}
+
+// Faults and events are as with the other calls.
+func TestPolicyAPI_canFail(t *testing.T) {
+	tn := start(t, Options{})
+	if err := tn.SetFault(OpPolicy, Fault{Method: "POST", Times: 1, Status: 502, Body: "<html>"}); err != nil {
+		t.Fatal(err)
+	}
+	if status, body := policyRequest(t, tn, "POST", "", "{}"); status != 502 || body != "<html>" {
+		t.Errorf("got %d %s", status, body)
+	}
+	if status, _ := policyRequest(t, tn, "POST", "", "{"); status != 400 {
+		t.Errorf("got %d, want 400", status)
+	}
+	events := tn.Events()
+	if last := events[len(events)-1]; last.Op != OpPolicy || last.Status != 400 || !strings.HasPrefix(last.Detail, "line 1, column 2") {
+		t.Errorf("got event %+v", last)
 	}
 }
 
