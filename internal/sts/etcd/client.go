@@ -17,7 +17,8 @@ import (
 )
 
 // A client speaks etcd's API as JSON: https://etcd.io/docs/v3.6/dev-guide/api_grpc_gateway.
-// It makes two calls; the official client would bring gRPC along for them.
+// It makes two calls, for which the official client would make a program of 24 MB
+// one of 37 MB.
 type client struct {
 	http      *http.Client
 	endpoints []string

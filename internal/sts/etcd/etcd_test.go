@@ -23,6 +23,7 @@ import (
 	"github.com/tailjoin/tailjoin/internal/secret"
 	"github.com/tailjoin/tailjoin/internal/sts/etcd"
 	"github.com/tailjoin/tailjoin/internal/sts/keyring"
+	"github.com/tailjoin/tailjoin/internal/sts/keyring/keyringtest"
 )
 
 const key = "tailjoin-sts/keys"
@@ -74,32 +75,7 @@ func codeOf(err error) string {
 
 func TestStore_swapsOnlyWhatTheCallerSaw(t *testing.T) {
 	t.Parallel()
-	server := start(t, localetcd.Options{})
-	store, other := mustStore(t, at(server.URL)), mustStore(t, at(server.URL))
-	if _, _, err := store.Load(t.Context()); !errors.Is(err, keyring.ErrNone) {
-		t.Errorf("an empty store: %v", err)
-	}
-	if _, err := store.Swap(t.Context(), "7-x", []byte("a")); !errors.Is(err, keyring.ErrChanged) {
-		t.Errorf("replacing what is not there: %v", err)
-	}
-	first, err := store.Swap(t.Context(), "", []byte("a"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := other.Swap(t.Context(), "", []byte("b")); !errors.Is(err, keyring.ErrChanged) {
-		t.Errorf("making what is there: %v", err)
-	}
-	second, err := other.Swap(t.Context(), first, []byte("b"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := store.Swap(t.Context(), first, []byte("c")); !errors.Is(err, keyring.ErrChanged) {
-		t.Errorf("replacing what was replaced: %v", err)
-	}
-	got, version, err := store.Load(t.Context())
-	if string(got) != "b" || version != second || err != nil {
-		t.Errorf("it has %q, version %q, %v; want b, %q", got, version, err, second)
-	}
+	keyringtest.Store(t, mustStore(t, at(start(t, localetcd.Options{}).URL)))
 }
 
 func TestOpen_fiveAtOnceAgree(t *testing.T) {

@@ -1,6 +1,7 @@
 package keyring_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -360,6 +361,55 @@ func TestRefresh_keepsWhatItHasWhenTheStoreIsGarbled(t *testing.T) {
 		t.Errorf("refreshing: %v", err)
 	}
 	mustSign(t, k, "ES256")
+}
+
+// A slow store has a service sign for no longer: what counts is when it was
+// asked, for its answer is of no later time.
+func TestRefresh_countsFromTheQuestion(t *testing.T) {
+	t.Parallel()
+	c := newClock()
+	slow := &slowStore{clock: c}
+	k := mustOpen(t, slow, c, "ES256")
+	slow.takes = 9 * time.Second
+	if err := k.Refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	c.pass(21 * time.Second)
+	mustSign(t, k, "ES256")
+	c.pass(time.Second)
+	if _, err := k.Sign(t.Context(), "ES256", nil); !errors.Is(err, keyring.ErrAway) {
+		t.Errorf("31 s after the store was asked: %v", err)
+	}
+}
+
+// A slowStore answers late, with what it had when it was asked.
+type slowStore struct {
+	keyring.Memory
+	clock *clock
+	takes time.Duration
+}
+
+func (s *slowStore) Load(ctx context.Context) ([]byte, string, error) {
+	document, version, err := s.Memory.Load(ctx)
+	s.clock.pass(s.takes)
+	return document, version, err
+}
+
+// Stored times are whole seconds. One that was earlier than the truth would
+// have a key sign, or vanish, too soon.
+func TestRotate_isStoredAsNoEarlierThanItIs(t *testing.T) {
+	t.Parallel()
+	c := newClock()
+	c.pass(700 * time.Millisecond)
+	k := mustOpen(t, &keyring.Memory{}, c, "ES256")
+	mustRotate(t, k, keyring.Rotation{Force: true})
+	for _, key := range k.Ring().Keys {
+		for _, at := range []time.Time{key.Created, key.Activated, key.Retired} {
+			if late := at.Sub(c.now()); !at.IsZero() && (late < 0 || late >= time.Second || at.Nanosecond() != 0) {
+				t.Errorf("%v is stored at %v", at, c.now())
+			}
+		}
+	}
 }
 
 func TestRun_endsWithItsContext(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/tailjoin/tailjoin/internal/sts/keyring"
@@ -51,6 +52,19 @@ func TestPublished_mayBeKeptAndIsAskedForAgain(t *testing.T) {
 	res, _ := s.ask(t, "GET", "/.well-known/jwks.json", map[string]string{"If-None-Match": before.Header.Get("ETag")})
 	if res.StatusCode != http.StatusOK {
 		t.Errorf("after a rotation: %s", res.Status)
+	}
+}
+
+// A replica that hears nothing of the others must not have verifiers keep what
+// it knows: another key may sign by now.
+func TestPublished_mayNotBeKeptWhenItMayBeOld(t *testing.T) {
+	t.Parallel()
+	s := start(t, public)
+	s.clock.pass(31 * time.Second) // in which the keys were not seen in the store
+	for _, path := range []string{server.KeysPath, server.DiscoveryPath} {
+		if res, _ := s.ask(t, "GET", path, nil); res.StatusCode != 200 || res.Header.Get("Cache-Control") != "public, max-age=0" {
+			t.Errorf("%s: %s %s", path, res.Status, res.Header.Get("Cache-Control"))
+		}
 	}
 }
 

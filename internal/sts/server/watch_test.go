@@ -168,6 +168,15 @@ func TestReady_isWhoCanSignAndSeesTheTailnet(t *testing.T) {
 	if status, body := ready(); status != 503 || body != `{"keys":"ok","tailnet":"Stopped"}` {
 		t.Errorf("without a tailnet: %d %s", status, body)
 	}
+	off.Store(false)
+	s.clock.pass(23 * time.Second) // 29 in all: as long as the keys need not be looked at
+	if status, _ := ready(); status != 200 {
+		t.Errorf("with one again: %d", status)
+	}
+	s.clock.pass(2 * time.Second) // the answer of before would count still
+	if status, body := ready(); status != 503 || body != `{"keys":"the store of the signing keys does not answer","tailnet":"ok"}` {
+		t.Errorf("without the keys' store: %d %s", status, body)
+	}
 	if res, _ := s.ask(t, "GET", "/healthz", nil); res.StatusCode != 204 {
 		t.Errorf("health: %s", res.Status)
 	}
