@@ -69,16 +69,25 @@ func Status(err error, status int, header http.Header) error {
 // Do calls op until it succeeds, fails for good, has failed five times, or
 // the next try would begin after ctx's deadline. Each call gets at most ten
 // seconds. Before each wait it calls again, which may be nil.
-func Do[T any](ctx context.Context, again func(err error, wait time.Duration), op func(context.Context) (T, error)) (T, error) {
+func Do[T any](ctx context.Context, again func(err error, wait time.Duration), op func(context.Context) (T, error)) (value T, err error) {
+	err = do(ctx, again, func(ctx context.Context) (err error) {
+		value, err = op(ctx)
+		return err
+	})
+	return value, err
+}
+
+// do is apart from Do, of which the program has one for each type.
+func do(ctx context.Context, again func(err error, wait time.Duration), op func(context.Context) error) error {
 	for n := 0; ; n++ {
-		value, err := once(ctx, op)
+		err := once(ctx, op)
 		later, ok := errors.AsType[*Later](err)
 		if !ok || n == tries-1 || ctx.Err() != nil {
-			return value, err
+			return err
 		}
 		wait := max(later.After, jitter(n))
 		if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < wait {
-			return value, err
+			return err
 		}
 		if again != nil {
 			again(err, wait)
@@ -86,12 +95,12 @@ func Do[T any](ctx context.Context, again func(err error, wait time.Duration), o
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():
-			return value, err
+			return err
 		}
 	}
 }
 
-func once[T any](ctx context.Context, op func(context.Context) (T, error)) (T, error) {
+func once(ctx context.Context, op func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, attempt)
 	defer cancel()
 	return op(ctx)

@@ -1,12 +1,12 @@
 package tailscaled
 
 import (
-	"cmp"
 	"crypto/sha256"
 	"fmt"
 	"io"
 	"os"
 	"slices"
+	"sort"
 	"strings"
 	"sync"
 )
@@ -31,7 +31,7 @@ func (s sums) spans(name string) []span {
 			found = append(found, one)
 		}
 	}
-	slices.SortFunc(found, func(a, b span) int { return cmp.Compare(a.from, b.from) })
+	sort.Slice(found, func(i, j int) bool { return found[i].from < found[j].from })
 	return found
 }
 

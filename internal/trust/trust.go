@@ -11,6 +11,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"sort"
 
 	"github.com/tailjoin/tailjoin/internal/access"
 	"github.com/tailjoin/tailjoin/internal/lazy"
@@ -42,8 +43,9 @@ func (t Tailnet) List(ctx context.Context) ([]tsapi.Credential, error) {
 		return t.api().Credentials(ctx, t.Token)
 	})
 	all = slices.DeleteFunc(all, func(c tsapi.Credential) bool { return c.Invalid })
-	slices.SortStableFunc(all, func(a, b tsapi.Credential) int {
-		return cmp.Or(cmp.Compare(a.Description, b.Description), a.Created.Compare(b.Created))
+	sort.SliceStable(all, func(i, j int) bool { // a tenth of the code that slices has for a struct
+		a, b := &all[i], &all[j]
+		return cmp.Or(cmp.Compare(a.Description, b.Description), a.Created.Compare(b.Created)) < 0
 	})
 	return all, err
 }
