@@ -30,6 +30,10 @@ func (c Connection) check() error {
 	return nil
 }
 
+// patience is for what nobody on the tailnet waits for. A machine without an
+// identity would be asked for it for minutes.
+const patience = 15 * time.Second
+
 // most is how many connections to a vault there are. Whoever signs while all
 // are busy waits for one.
 const most = 100

@@ -84,6 +84,10 @@ func TestIdentity_thatIsUnknownIsRefusedWithoutItsSecret(t *testing.T) {
 	if codeOf(err) != "vault-refused" || errors.Is(err, keyring.ErrAway) || !strings.Contains(text, "AADSTS7000215") || strings.Contains(text, "hunter") {
 		t.Error(text)
 	}
+	t.Setenv("AZURE_TOKEN_CREDENTIALS", "EnvironmentCredential") // and there is nothing of it
+	if err := load(t, v, azure.Identity{}); codeOf(err) != "vault-refused" || errors.Is(err, keyring.ErrAway) {
+		t.Errorf("nobody at all: %v", err)
+	}
 	for _, who := range []azure.Identity{{Secret: secret.New("x")}, {ClientID: "x", Secret: secret.New("x")}, {TenantID: "x", Secret: secret.New("x")}} {
 		if err := load(t, v, who); codeOf(err) != "input-invalid" {
 			t.Errorf("a secret of nobody: %v", err)

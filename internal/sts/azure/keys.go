@@ -69,6 +69,8 @@ func (k *Keys) Make(ctx context.Context, algorithm string) (crypto.PublicKey, ke
 	if kind.curve != nil {
 		wanted.Kty, wanted.KeySize, wanted.Curve = to.Ptr(azkeys.KeyTypeEC), nil, &kind.named
 	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	at := place{k.url, "key", k.name(algorithm)}
 	answer, err := k.client.CreateKey(ctx, at.name, wanted, nil)
 	if err != nil {

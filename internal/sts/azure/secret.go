@@ -51,6 +51,8 @@ const (
 const nothing = "none"
 
 func (s *Secret) Load(ctx context.Context) ([]byte, string, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	all, err := s.history(ctx, time.Time{})
 	if err != nil {
 		return nil, "", err

@@ -106,6 +106,22 @@ func TestSecret_oneOfManySwapsWins(t *testing.T) {
 	}
 }
 
+// Whoever wrote a version may not see it at once, either.
+func TestSecret_waitsForWhatItWrote(t *testing.T) {
+	t.Parallel()
+	v := vaulttest.Start(t)
+	v.Lag(1500 * time.Millisecond)
+	store := mustSecret(t, v)
+	store.Settle = 2 * time.Second
+	first, err := store.Swap(t.Context(), "", []byte("a"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := store.Swap(t.Context(), first, []byte("b")); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestSecret_isWrittenOnceIfAnAnswerIsLost(t *testing.T) {
 	t.Parallel()
 	v := vaulttest.Start(t)
