@@ -2,14 +2,13 @@ package policyfile
 
 import (
 	"cmp"
-	"slices"
 	"sort"
 )
 
 // A comparison knows which atoms two policies treat alike.
 type comparison struct {
 	u        *universe
-	names    names
+	names    []named
 	from, to []kin
 }
 
@@ -19,52 +18,46 @@ type kin struct {
 	atoms set
 }
 
-func newComparison(u *universe, a, b *policy, was, is []part) *comparison {
-	parts := slices.Concat(was, is)
-	return &comparison{
-		u: u, names: namesOf(u, a, b),
-		// What a person's own nodes are depends on both sides.
-		from: u.kin(atom.canBeSource, func(i int, p part) (bool, bool) { return p.src.has(i), u.atoms[i].isPerson() && p.dst.has(i) }, parts),
-		to:   u.kin(atom.canBeDestination, func(i int, p part) (bool, bool) { return p.dst.has(i), false }, parts),
-	}
+func newComparison(u *universe, a, b *policy, parts []*part) *comparison {
+	return &comparison{u: u, names: namesOf(u, a, b), from: u.kin(u.sources, parts, true), to: u.kin(u.destinations, parts, false)}
 }
 
-func (u *universe) kin(can func(atom) bool, in func(i int, p part) (bool, bool), parts []part) (all []kin) {
+// kin sorts the atoms of a domain. What a person's own nodes are depends on both
+// ends of a rule.
+func (u *universe) kin(domain set, parts []*part, sources bool) (all []kin) {
 	byRules := map[string]int{}
-	for i, a := range u.atoms {
-		if !can(a) {
+	for i := range u.atoms {
+		if domain[i] == 0 {
 			continue
 		}
-		rules := newSet(2*len(parts) + 1)
-		if a.isPerson() {
-			rules.add(2 * len(parts))
-		}
-		for j, p := range parts {
-			first, second := in(i, p)
-			if first {
-				rules.add(2 * j)
+		var rules []byte
+		for _, p := range parts {
+			in := p.dst[i]
+			if sources && isPerson(&u.atoms[i]) {
+				in += 2*p.src[i] + 4
+			} else if sources {
+				in = p.src[i]
 			}
-			if second {
-				rules.add(2*j + 1)
-			}
+			rules = append(rules, in)
 		}
-		key := rules.key()
-		if _, ok := byRules[key]; !ok {
-			byRules[key] = len(all)
-			all = append(all, kin{i, newSet(len(u.atoms))})
+		at, ok := byRules[string(rules)]
+		if !ok {
+			at = len(all)
+			byRules[string(rules)] = at
+			all = append(all, kin{i, make(set, len(u.atoms))})
 		}
-		all[byRules[key]].atoms.add(i)
+		all[at].atoms[i] = 1
 	}
 	return all
 }
 
 // own says how the nodes of the same person are among the destinations.
-type own int
+type own byte
 
 const (
-	ownAsOthers own = iota // like those of others, or not at all
-	ownNot
-	ownToo
+	ownAsOthers own = '=' // like those of others, or not at all
+	ownNot      own = '-'
+	ownToo      own = '+'
 )
 
 // A bundle is what will be a line.
@@ -76,93 +69,90 @@ type bundle struct {
 }
 
 // lines are what the first allows and the second does not.
-func (c *comparison) lines(more, less []part) (all []Line) {
+func (c *comparison) lines(more, less []*part) (all []Line) {
 	bundles := map[string]*bundle{}
-	for _, from := range c.from {
-		for _, b := range c.differences(from, more, less) {
-			key := string(rune(b.own)) + b.ports.key() + "/" + b.to.key()
-			if first, ok := bundles[key]; ok {
-				first.who.addAll(b.who)
-				if b.at.compare(first.at) < 0 {
-					first.at = b.at
-				}
-			} else {
+	for i := range c.from {
+		for _, b := range c.differences(&c.from[i], more, less) {
+			key := string(b.own) + b.ports.key() + string(b.to)
+			first := bundles[key]
+			if first == nil {
 				bundles[key] = b
+				continue
+			}
+			first.who.addAll(b.who)
+			if b.at.compare(&first.at) < 0 {
+				first.at = b.at
 			}
 		}
 	}
 	for _, b := range bundles {
 		all = append(all, c.line(b))
 	}
-	sort.Slice(all, func(i, j int) bool { return all[i].compare(&all[j]) < 0 })
+	sort.Slice(all, func(i, j int) bool { return compareLines(&all[i], &all[j]) < 0 })
 	return all
 }
 
 // differences are those of one kin, a bundle for each set of ports.
-func (c *comparison) differences(from kin, more, less []part) (all []*bundle) {
-	hasSource := func(p part) bool { return !p.src.has(from.one) }
-	more = slices.DeleteFunc(slices.Clone(more), hasSource)
-	less = slices.DeleteFunc(slices.Clone(less), hasSource)
-	if len(more) == 0 {
+func (c *comparison) differences(from *kin, more, less []*part) map[string]*bundle {
+	byPorts := map[string]*bundle{}
+	for i := range c.to {
+		if b := c.difference(byPorts, from, c.to[i].one, false, more, less); b != nil {
+			b.to.addAll(c.to[i].atoms)
+		}
+	}
+	if !isPerson(&c.u.atoms[from.one]) {
+		return byPorts
+	}
+	if b := c.difference(byPorts, from, from.one, true, more, less); b != nil {
+		b.own = ownToo
+	}
+	for key, b := range byPorts {
+		switch {
+		case b.to[from.one] == 0:
+		case b.own == ownToo:
+			b.own = ownAsOthers
+		case b.to.len() == 1 && c.u.atoms[from.one].class == aUser:
+			delete(byPorts, key) // one person's nodes are all their own
+		default:
+			b.own = ownNot
+		}
+	}
+	return byPorts
+}
+
+// difference is the bundle for the ports by which one destination differs, or
+// nil if it does not.
+func (c *comparison) difference(byPorts map[string]*bundle, from *kin, to int, self bool, more, less []*part) *bundle {
+	ports := through(more, from.one, to, self).without(through(less, from.one, to, self)).news()
+	if len(ports) == 0 {
 		return nil
 	}
-	byPorts := map[string]*bundle{}
-	note := func(in func(part) bool) *bundle {
-		ports := open(more, in).without(open(less, in)).news()
-		if len(ports) == 0 {
-			return nil
-		}
-		b, ok := byPorts[ports.key()]
-		if !ok {
-			b = &bundle{who: slices.Clone(from.atoms), to: newSet(len(c.u.atoms)), ports: ports, at: first(more, in, ports)}
-			byPorts[ports.key()] = b
-			all = append(all, b)
-		}
-		return b
+	b := byPorts[ports.key()]
+	if b == nil {
+		b = &bundle{from.atoms.common(from.atoms), make(set, len(c.u.atoms)), ownAsOthers, ports, first(more, from.one, to, self, ports)}
+		byPorts[ports.key()] = b
 	}
-	for _, to := range c.to {
-		if b := note(func(p part) bool { return p.dst.has(to.one) }); b != nil {
-			b.to.addAll(to.atoms)
-		}
-	}
-	if c.u.atoms[from.one].isPerson() {
-		if b := note(func(p part) bool { return p.self || p.dst.has(from.one) }); b != nil {
-			b.own = ownToo
-		}
-		all = slices.DeleteFunc(all, func(b *bundle) bool { return c.settleOwn(b, from) })
-	}
-	return all
+	return b
 }
 
-// settleOwn says of a bundle of a person what has to be said of their own
-// nodes. It reports whether nothing is left.
-func (c *comparison) settleOwn(b *bundle, from kin) (nothing bool) {
-	if !b.to.has(from.one) {
-		return false
-	}
-	if b.own == ownToo {
-		b.own = ownAsOthers
-		return false
-	}
-	b.own = ownNot
-	// One person's nodes are all their own.
-	return b.to.len() == 1 && c.u.atoms[from.one].class == aUser
-}
-
-// open is what those parts let through that are about a destination.
-func open(parts []part, in func(part) bool) (r reach) {
+// through is what parts let through.
+func through(parts []*part, from, to int, self bool) (r reach) {
 	for _, p := range parts {
-		if in(p) {
+		if p.leads(from, to, self) {
 			r = r.and(p.ports)
 		}
 	}
 	return r
 }
 
-// first is where the first of these parts stands that lets some of it through.
-func first(parts []part, in func(part) bool, ports reach) Position {
+func (p *part) leads(from, to int, self bool) bool {
+	return p.src[from] == 1 && (p.dst[to] == 1 || self && p.self)
+}
+
+// first is where the first of the parts stands that let some ports through.
+func first(parts []*part, from, to int, self bool, ports reach) Position {
 	for _, p := range parts {
-		if in(p) && p.ports.touches(ports) {
+		if p.leads(from, to, self) && p.ports.touches(ports) {
 			return p.at
 		}
 	}
@@ -171,8 +161,8 @@ func first(parts []part, in func(part) bool, ports reach) Position {
 
 func (c *comparison) line(b *bundle) Line {
 	l := Line{Ports: b.ports.words(), At: b.at}
-	l.Who, l.WhoExcept = c.names.cover(c.u, b.who, c.u.where(atom.canBeSource))
-	l.To, l.ToExcept = c.names.cover(c.u, b.to, c.u.where(atom.canBeDestination))
+	l.Who, l.WhoExcept = c.cover(b.who, c.u.sources)
+	l.To, l.ToExcept = c.cover(b.to, c.u.destinations)
 	switch b.own {
 	case ownNot:
 		l.ToExcept = append(l.ToExcept, "autogroup:self")
@@ -182,7 +172,7 @@ func (c *comparison) line(b *bundle) Line {
 	return l
 }
 
-func (l *Line) compare(m *Line) int {
+func compareLines(l, m *Line) int {
 	return cmp.Or(compareNames(l.Who, m.Who), compareNames(l.To, m.To), compareNames(l.Ports, m.Ports),
 		compareNames(l.WhoExcept, m.WhoExcept), compareNames(l.ToExcept, m.ToExcept))
 }

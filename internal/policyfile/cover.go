@@ -4,38 +4,30 @@ import (
 	"cmp"
 	"slices"
 	"sort"
-	"strings"
 )
 
-// names are those by which atoms can be said, largest first.
-type names []named
-
+// A named is atoms, and a name for them.
 type named struct {
 	name  string
 	atoms set
 }
 
 // namesOf are the names that mean the same in both policies, or that only one
-// of them has.
-func namesOf(u *universe, policies ...*policy) (all names) {
+// of them has; those of most atoms first.
+func namesOf(u *universe, a, b *policy) (all []named) {
 	known := map[string]set{}
-	var differ []string
-	for _, p := range policies {
-		for _, text := range append(p.names(), "*", "autogroup:member", "autogroup:tagged", "autogroup:danger-all") {
-			s := parseSelector(text)
+	for _, p := range []*policy{a, b} {
+		for _, text := range append(p.names(), rests...) {
+			name := parseSelector(text).name
 			means := p.sel(u, text)
-			if means.self || means.internet || len(means.unknown) > 0 || means.atoms.empty() {
-				continue
-			}
-			name := strings.TrimPrefix(s.name, "host:")
-			if before, ok := known[name]; ok && before.key() != means.atoms.key() {
-				differ = append(differ, name)
+			if before, ok := known[name]; means.self || means.internet || means.unknown != "" || ok && before.key() != means.atoms.key() {
+				means.atoms = nil
 			}
 			known[name] = means.atoms
 		}
 	}
 	for name, atoms := range known {
-		if !slices.Contains(differ, name) {
+		if n := atoms.len(); n > 1 || n == 1 && parseSelector(name).class != aGroup {
 			all = append(all, named{name, atoms})
 		}
 	}
@@ -48,66 +40,49 @@ func namesOf(u *universe, policies ...*policy) (all names) {
 // cover says atoms of a domain by names, and what the names say too much. Who is
 // named by a narrower name than an exception is not excepted: * and ann, except
 // autogroup:member.
-func (all names) cover(u *universe, atoms, domain set) (say, except []string) {
-	left := slices.Clone(atoms)
-	tooMuch := newSet(len(u.atoms))
-	for _, name := range u.rests() {
-		if i, ok := u.index[name]; ok && left.has(i) {
-			means := u.of(parseSelector(name.name)).common(domain)
-			say = append(say, name.name)
-			left = left.without(means)
-			tooMuch.addAll(means.without(atoms))
+func (c *comparison) cover(atoms, domain set) (say, except []string) {
+	left := atoms.common(atoms)
+	tooMuch := make(set, len(atoms))
+	use := func(name string, means set) {
+		say = append(say, name)
+		left.remove(means)
+		tooMuch.addAll(means)
+	}
+	for i := range c.u.atoms { // the rest of something needs its name
+		a := &c.u.atoms[i]
+		if left[i] == 1 && (a.class <= aMember || a.class == aTagged || a.class == aDomain) {
+			use(a.name, c.u.of(*a).common(domain))
 		}
 	}
-	for _, n := range all {
-		means := n.atoms.common(domain)
-		if !means.empty() && means.within(atoms) && !means.common(left).empty() && (means.len() > 1 || u.isAddress(means)) {
-			say = append(say, n.name)
-			left = left.without(means)
+	for _, n := range c.names {
+		if means := n.atoms.common(domain); means.within(atoms) && means.common(left).len() > 0 {
+			use(n.name, means)
 		}
 	}
-	for i := range left.all() {
-		if a := u.atoms[i]; a.class != anAddress {
-			say = append(say, a.name)
+	for i := range left {
+		if left[i] == 1 {
+			use(c.u.run(i, left))
 		}
 	}
-	say = append(say, u.blocks(left)...)
-	if !tooMuch.empty() {
-		names, back := all.cover(u, tooMuch, domain)
+	if tooMuch.remove(atoms); tooMuch.len() > 0 {
+		names, back := c.cover(tooMuch, domain)
 		except, say = names, append(say, back...)
 	}
 	sort.Slice(say, func(i, j int) bool { return inOrder(say[i], say[j]) < 0 })
-	sort.Slice(except, func(i, j int) bool { return inOrder(except[i], except[j]) < 0 })
 	return slices.Compact(say), except
 }
 
-// isAddress holds for one range of addresses.
-func (u *universe) isAddress(s set) bool {
-	for i := range s.all() {
-		return u.atoms[i].class == anAddress
+// run is an atom with those after it that are addresses next to its own.
+func (u *universe) run(i int, left set) (name string, run set) {
+	run = make(set, len(left))
+	run[i] = 1
+	all := u.atoms[i].block
+	for j := i + 1; j < len(left) && left[j] == 1 && all.to != "" && all.to.step(1) == u.atoms[j].block.from; j++ {
+		run[j] = 1
+		all.to = u.atoms[j].block.to
 	}
-	return false
-}
-
-// blocks says ranges of addresses; those that touch are one.
-func (u *universe) blocks(s set) (all []string) {
-	var last *block
-	for i := range s.all() {
-		b := u.atoms[i].block
-		if u.atoms[i].class != anAddress {
-			continue
-		}
-		if last != nil && last.to.Next() == b.from {
-			last.to = b.to
-			continue
-		}
-		if last != nil {
-			all = append(all, last.String())
-		}
-		last = &b
+	if all.to != "" {
+		return all.String(), run
 	}
-	if last != nil {
-		all = append(all, last.String())
-	}
-	return all
+	return u.atoms[i].name, run
 }

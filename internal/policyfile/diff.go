@@ -110,28 +110,36 @@ func joinLines(parts ...string) (all string) {
 
 // byName compares objects.
 func byName(old, new []Entry) (all []Change) {
-	byName := map[string]*Entry{}
+	places := map[string]int{}
 	for i := range new {
-		byName[new[i].key()] = &new[i]
+		places[new[i].key()] = i + 1
 	}
-	seen := map[string]bool{}
 	for i := range old {
-		is := byName[old[i].key()]
-		seen[old[i].key()] = true
-		if is == nil || is.Text != old[i].Text {
-			all = append(all, Change{Old: &old[i], New: is})
+		var is *Entry
+		if at := places[old[i].key()]; at > 0 {
+			is = &new[at-1]
+			delete(places, old[i].key())
 		}
+		all = addChange(all, &old[i], is)
 	}
 	for i := range new {
-		if !seen[new[i].key()] {
-			all = append(all, Change{New: &new[i]})
+		if places[new[i].key()] > 0 {
+			all = addChange(all, nil, &new[i])
 		}
 	}
 	return all
 }
 
+// addChange adds nothing if nothing was changed.
+func addChange(all []Change, old, new *Entry) []Change {
+	if old != nil && new != nil && old.Text == new.Text {
+		return all
+	}
+	return append(all, Change{Old: old, New: new})
+}
+
 // key tells the entries of an object apart.
-func (e Entry) key() string {
+func (e *Entry) key() string {
 	if e.Name == "" {
 		return e.plain
 	}
@@ -142,25 +150,23 @@ func (e Entry) key() string {
 // taken for the same rule, changed.
 func byOrder(old, new []Entry) (all []Change) {
 	i, j := 0, 0
-	flush := func(oldEnd, newEnd int) {
-		for ; i < oldEnd && j < newEnd; i, j = i+1, j+1 {
-			all = append(all, Change{Old: &old[i], New: &new[j]})
+	same := common(len(old), len(new), func(a, b int) bool { return old[a].plain == new[b].plain })
+	for _, pair := range append(same, [2]int{len(old), len(new)}) {
+		for i < pair[0] || j < pair[1] {
+			var was, is *Entry
+			if i < pair[0] {
+				was, i = &old[i], i+1
+			}
+			if j < pair[1] {
+				is, j = &new[j], j+1
+			}
+			all = addChange(all, was, is)
 		}
-		for ; i < oldEnd; i++ {
-			all = append(all, Change{Old: &old[i]})
-		}
-		for ; j < newEnd; j++ {
-			all = append(all, Change{New: &new[j]})
+		if i < len(old) {
+			all = addChange(all, &old[i], &new[j])
+			i, j = i+1, j+1
 		}
 	}
-	for _, pair := range common(len(old), len(new), func(a, b int) bool { return old[a].plain == new[b].plain }) {
-		flush(pair[0], pair[1])
-		if old[i].Text != new[j].Text {
-			all = append(all, Change{Old: &old[i], New: &new[j]})
-		}
-		i, j = i+1, j+1
-	}
-	flush(len(old), len(new))
 	return all
 }
 

@@ -32,25 +32,19 @@ func (e *Entry) lines() []string {
 	return strings.Split(e.Text, "\n")
 }
 
+// writeLines writes lines with the sign that says which side has them.
 func writeLines(b *strings.Builder, old, new []string) {
 	i, j := 0, 0
-	write := func(sign byte, line string) {
-		b.WriteByte(sign)
-		b.WriteString(line)
-		b.WriteByte('\n')
-	}
-	flush := func(oldEnd, newEnd int) {
-		for ; i < oldEnd; i++ {
-			write('-', old[i])
+	for _, pair := range append(common(len(old), len(new), func(a, b int) bool { return old[a] == new[b] }), [2]int{len(old), len(new)}) {
+		for ; i < pair[0]; i++ {
+			b.WriteString("-" + old[i] + "\n")
 		}
-		for ; j < newEnd; j++ {
-			write('+', new[j])
+		for ; j < pair[1]; j++ {
+			b.WriteString("+" + new[j] + "\n")
+		}
+		if i < len(old) {
+			b.WriteString(" " + old[i] + "\n")
+			i, j = i+1, j+1
 		}
 	}
-	for _, pair := range common(len(old), len(new), func(a, b int) bool { return old[a] == new[b] }) {
-		flush(pair[0], pair[1])
-		write(' ', old[i])
-		i, j = i+1, j+1
-	}
-	flush(len(old), len(new))
 }

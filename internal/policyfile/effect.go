@@ -2,7 +2,6 @@ package policyfile
 
 import (
 	"cmp"
-	"slices"
 	"sort"
 	"strings"
 )
@@ -41,18 +40,17 @@ func Effect(old, new *File) Effects {
 	a, b := old.policy(), new.policy()
 	u := newUniverse(a, b)
 	was, is := a.access(u, true), b.access(u, false)
-	c := newComparison(u, a, b, was.parts, is.parts)
+	c := newComparison(u, a, b, append(was.parts, is.parts...))
+	notes := append(changed(is.notes, was.notes), changed(was.notes, is.notes)...)
 	return Effects{
 		Gains:       c.lines(is.parts, was.parts),
 		Loses:       c.lines(was.parts, is.parts),
-		NotComputed: append(changed(is.notes, was.notes), append(changed(was.notes, is.notes), otherSections(old, new)...)...),
+		NotComputed: append(notes, otherSections(old, new)...),
 	}
 }
 
 // Empty says that nobody gains or loses anything, as far as can be told.
-func (e Effects) Empty() bool {
-	return len(e.Gains) == 0 && len(e.Loses) == 0 && len(e.NotComputed) == 0
-}
+func (e Effects) Empty() bool { return len(e.Gains)+len(e.Loses)+len(e.NotComputed) == 0 }
 
 // A part is a piece of a rule whose sources may all reach all its destinations.
 type part struct {
@@ -64,103 +62,81 @@ type part struct {
 
 // An access is what a policy allows.
 type access struct {
-	parts []part
+	gone  bool
+	parts []*part
 	notes map[string]Note // by all that they depend on
 }
 
-func (p *policy) access(u *universe, gone bool) access {
-	a := access{notes: map[string]Note{}}
-	for _, r := range p.rules {
-		at := p.file.position(r.at)
-		note := func(reason string, key ...string) {
-			key = append(key, reason)
-			a.notes[strings.Join(key, "\x00")] = Note{Reason: r.section + ": " + reason, Gone: gone, At: at}
+func (a *access) note(r *rule, key, reason string) {
+	a.notes[key+reason] = Note{Reason: r.section + ": " + reason, Gone: a.gone, At: r.at}
+}
+
+func (p *policy) access(u *universe, gone bool) *access {
+	a := &access{gone: gone, notes: map[string]Note{}}
+	for i := range p.all {
+		if r := &p.all[i]; r.problem != "" {
+			a.note(r, r.text, "a rule that cannot be read: "+r.problem)
+		} else {
+			p.compile(u, r, a)
 		}
-		p.compile(u, r, at, &a, note)
 	}
 	return a
 }
 
 // compile adds a rule: what it allows for sure, and notes of the rest.
-func (p *policy) compile(u *universe, r rule, at Position, a *access, note func(reason string, key ...string)) {
-	if r.problem != "" {
-		note("a rule that cannot be read: "+r.problem, r.text)
-		return
-	}
+func (p *policy) compile(u *universe, r *rule, a *access) {
 	src := p.selection(u, r.src)
-	src.atoms = src.atoms.common(u.where(atom.canBeSource))
-	for _, name := range src.unknown {
-		note("a source that nothing here defines: "+name, r.text)
+	from := src.atoms.common(u.sources)
+	if src.unknown != "" {
+		a.note(r, r.text, "a source that nothing here defines:"+src.unknown)
 	}
 	if src.self || src.internet {
-		note("a source that can only be a destination", r.text)
+		a.note(r, r.text, "a source that can only be a destination")
 	}
 	if r.app != "" {
-		to := p.selection(u, r.appTo)
-		note("capabilities of applications (app)", src.atoms.key(), to.atoms.key(), r.app, strings.Join(slices.Concat(r.posture, r.via), "\x00"))
+		a.note(r, from.key()+p.selection(u, r.appTo).atoms.key()+r.app+r.posture+" "+r.via, "capabilities of applications (app)")
 	}
-	for _, piece := range p.pieces(u, r.to) {
-		dst := piece.dst
-		for _, name := range dst.unknown {
-			note("a destination that nothing here defines: "+name, r.text)
-		}
-		what := []string{src.atoms.key(), dst.atoms.key(), strings.Join(piece.ports.words(), " ")}
+	for _, t := range r.to {
+		dst := p.selection(u, t.dst)
+		to := dst.atoms.common(u.destinations)
+		key := from.key() + to.key() + t.ports.key()
 		if dst.self {
-			what = append(what, "self")
+			key += "self"
+		}
+		if dst.unknown != "" {
+			a.note(r, r.text, "a destination that nothing here defines:"+dst.unknown)
 		}
 		switch {
-		case len(r.posture) > 0:
-			note("depends on the posture of the device (srcPosture)", append(what, slices.Concat(r.posture, r.via)...)...)
+		case r.posture != "":
+			a.note(r, key+r.posture+" "+r.via, "depends on the posture of the device (srcPosture)")
 			continue
-		case len(r.via) > 0:
-			note("depends on the way that traffic takes (via)", append(what, r.via...)...)
+		case r.via != "":
+			a.note(r, key+r.via, "depends on the way that traffic takes (via)")
 			continue
 		case dst.internet:
-			note("the way out by an exit node (autogroup:internet)", src.atoms.key(), piece.ports.key(), dst.atoms.key())
+			a.note(r, key, "the way out by an exit node (autogroup:internet)")
 		}
-		a.parts = append(a.parts, part{src.atoms, dst.atoms, dst.self, piece.ports, at})
+		a.parts = append(a.parts, &part{from, to, dst.self, t.ports, r.at})
 	}
-}
-
-// A piece is some destinations of a rule, with the same ports.
-type piece struct {
-	dst   selection
-	ports reach
-}
-
-func (p *policy) pieces(u *universe, to []target) (all []piece) {
-	byPorts := map[string][]word{}
-	var order []target
-	for _, t := range to {
-		key := t.ports.key()
-		if byPorts[key] == nil {
-			order = append(order, t)
-		}
-		byPorts[key] = append(byPorts[key], t.dst)
-	}
-	for _, t := range order {
-		dst := p.selection(u, byPorts[t.ports.key()])
-		dst.atoms = dst.atoms.common(u.where(atom.canBeDestination))
-		all = append(all, piece{dst, t.ports})
-	}
-	return all
 }
 
 // changed are the notes of the first that the second has not.
 func changed(some, others map[string]Note) (all []Note) {
+	seen := map[string]bool{}
 	for key, n := range some {
-		if _, ok := others[key]; !ok && !slices.Contains(all, n) {
+		if _, ok := others[key]; !ok && !seen[n.String()] {
+			seen[n.String()] = true
 			all = append(all, n)
 		}
 	}
 	sort.Slice(all, func(i, j int) bool {
-		return cmp.Or(all[i].At.compare(all[j].At), strings.Compare(all[i].Reason, all[j].Reason)) < 0
+		return cmp.Or(all[i].At.compare(&all[j].At), strings.Compare(all[i].Reason, all[j].Reason)) < 0
 	})
 	return all
 }
 
 // others are the sections that give rights of another kind.
-var others = []struct{ name, right string }{
+var others = [][2]string{
 	{"ssh", "who may log in by Tailscale SSH"},
 	{"tagOwners", "who may give tags to nodes"},
 	{"autoApprovers", "whose routes and exit nodes are approved by themselves"},
@@ -169,11 +145,11 @@ var others = []struct{ name, right string }{
 
 func otherSections(old, new *File) (all []Note) {
 	for _, o := range others {
-		was, is := old.section(o.name), new.section(o.name)
+		was, is := old.section(o[0]), new.section(o[0])
 		if was == is || was != nil && is != nil && same(was, is) {
 			continue
 		}
-		n := Note{Reason: o.name + ": " + o.right, Gone: is == nil}
+		n := Note{Reason: o[0] + ": " + o[1], Gone: is == nil}
 		if is != nil {
 			n.At = new.position(is.StartOffset)
 		} else {
@@ -184,6 +160,6 @@ func otherSections(old, new *File) (all []Note) {
 	return all
 }
 
-func (p Position) compare(q Position) int {
+func (p *Position) compare(q *Position) int {
 	return cmp.Or(strings.Compare(p.File, q.File), p.Line-q.Line, p.Column-q.Column)
 }

@@ -1,86 +1,53 @@
 package policyfile
 
 import (
-	"iter"
+	"encoding/json"
 	"strings"
 )
 
 // A policy is what a file says about who may reach what.
 type policy struct {
-	file   *File
-	groups map[string][]word
-	hosts  map[string]string
-	ipsets map[string][]word
-	tags   []string
-	rules  []rule
+	Groups, IPSets      map[string][]string
+	Hosts               map[string]string
+	TagOwners, Postures map[string]json.RawMessage
+	DefaultSrcPosture   []string
 
+	file  *File
+	all   []rule
 	known map[string]selection // groups and IP sets that were followed
 }
 
+// policy reads the file as far as it can be read: what has another form than it
+// should, Tailscale refuses, and rules that need it are not computed.
 func (f *File) policy() *policy {
-	p := &policy{
-		file: f, rules: f.rules(), groups: f.lists("groups"), ipsets: f.lists("ipsets"),
-		hosts: map[string]string{}, known: map[string]selection{},
-	}
-	for name := range f.lists("tagOwners") {
-		p.tags = append(p.tags, name)
-	}
-	hosts := members(f.section("hosts"))
-	for i := range hosts {
-		w, _ := wordOf(&hosts[i].Value)
-		p.hosts["host:"+nameOf(&hosts[i])] = w.text
-	}
+	p := &policy{file: f, known: map[string]selection{}}
+	_ = json.Unmarshal(f.JSON(), p)
+	p.all = append(p.rules("grants"), p.rules("acls")...)
 	return p
 }
 
-// lists are the members of a section that has lists of texts.
-func (f *File) lists(section string) map[string][]word {
-	lists := map[string][]word{}
-	all := members(f.section(section))
-	for i := range all {
-		lists[nameOf(&all[i])], _ = words(&all[i].Value)
+// names are all selectors that the policy uses or defines.
+func (p *policy) names() (all []string) {
+	for name := range p.TagOwners {
+		all = append(all, name)
 	}
-	return lists
-}
-
-// selectors are all that the policy uses.
-func (p *policy) selectors() iter.Seq[selector] {
-	return func(yield func(selector) bool) {
-		for _, text := range p.names() {
-			if !yield(parseSelector(text)) {
-				return
+	for name, value := range p.Hosts {
+		all = append(all, name, value)
+	}
+	for _, lists := range []map[string][]string{p.Groups, p.IPSets} {
+		for name, list := range lists {
+			all = append(all, name)
+			for _, one := range list {
+				_, one = operation(one)
+				all = append(all, one)
 			}
 		}
 	}
-}
-
-func (p *policy) names() (all []string) {
-	all = append(all, p.tags...)
-	for name, list := range p.groups {
-		all = append(all, name)
-		for _, w := range list {
-			all = append(all, w.text)
-		}
-	}
-	for name, value := range p.hosts {
-		all = append(all, name, value)
-	}
-	for name, list := range p.ipsets {
-		all = append(all, name)
-		for _, w := range list {
-			_, target := operation(w.text)
-			all = append(all, target)
-		}
-	}
-	for _, r := range p.rules {
-		for _, w := range r.src {
-			all = append(all, w.text)
-		}
+	for i := range p.all {
+		r := &p.all[i]
+		all = append(append(all, r.src...), r.appTo...)
 		for _, t := range r.to {
-			all = append(all, t.dst.text)
-		}
-		for _, w := range r.appTo {
-			all = append(all, w.text)
+			all = append(all, t.dst...)
 		}
 	}
 	return all
@@ -88,10 +55,8 @@ func (p *policy) names() (all []string) {
 
 // operation takes an element of an IP set apart.
 func operation(s string) (remove bool, target string) {
-	if target, ok := strings.CutPrefix(s, "remove "); ok {
-		return true, strings.TrimSpace(target)
-	}
-	return false, strings.TrimSpace(strings.TrimPrefix(s, "add "))
+	target, remove = strings.CutPrefix(s, "remove ")
+	return remove, strings.TrimSpace(strings.TrimPrefix(target, "add "))
 }
 
 // A selection is what selectors of a rule select.
@@ -99,63 +64,49 @@ type selection struct {
 	atoms    set
 	self     bool
 	internet bool
-	unknown  []string // selectors that cannot be followed
+	unknown  string // selectors that cannot be followed
 }
 
 // sel is what a selector means in this policy.
 func (p *policy) sel(u *universe, text string) selection {
 	s := parseSelector(text)
-	switch s.class {
-	case ownNodes:
-		return selection{atoms: newSet(len(u.atoms)), self: true}
-	case theInternet:
-		return selection{atoms: newSet(len(u.atoms)), internet: true}
-	case aHost:
-		if b, ok := parseBlock(p.hosts[s.name]); ok {
-			return selection{atoms: u.of(selector{class: anAddress, block: b})}
-		}
-	case anIPSet:
-		if list, ok := p.ipsets[s.name]; ok {
-			return p.named(u, s.name, list)
-		}
-	case aGroup:
-		if list, ok := p.groups[s.name]; ok {
-			return p.named(u, s.name, list)
-		}
-		return selection{atoms: u.of(s)}
-	case unknown:
-	default:
-		return selection{atoms: u.of(s)}
+	list, isGroup := p.Groups[s.name]
+	set, isSet := p.IPSets[s.name]
+	switch host, isHost := parseBlock(p.Hosts[s.name]); {
+	case isGroup || isSet:
+		return p.named(u, s.name, append(list, set...))
+	case s.class == aHost && isHost:
+		s = selector{anAddress, "", host}
+	case s.class == aHost || s.class == anIPSet || s.class == unknown:
+		return selection{atoms: make([]byte, len(u.atoms)), unknown: " " + text}
 	}
-	return selection{atoms: newSet(len(u.atoms)), unknown: []string{text}}
+	return selection{atoms: u.of(s), self: s.class == ownNodes, internet: s.class == theInternet}
 }
 
 // named is a group or IP set. One that is within itself cannot be followed.
-func (p *policy) named(u *universe, name string, list []word) selection {
-	if known, ok := p.known[name]; ok {
-		return known
+func (p *policy) named(u *universe, name string, list []string) selection {
+	if _, ok := p.known[name]; !ok {
+		p.known[name] = selection{atoms: make(set, len(u.atoms)), unknown: " " + name}
+		p.known[name] = p.selection(u, list)
 	}
-	p.known[name] = selection{atoms: newSet(len(u.atoms)), unknown: []string{name}}
-	all := p.selection(u, list)
-	p.known[name] = all
-	return all
+	return p.known[name]
 }
 
 // selection is what the elements of a list select, in their order: those of IP
 // sets may take away again.
-func (p *policy) selection(u *universe, list []word) selection {
-	all := selection{atoms: newSet(len(u.atoms))}
-	for _, w := range list {
-		remove, target := operation(w.text)
+func (p *policy) selection(u *universe, list []string) selection {
+	all := selection{atoms: make(set, len(u.atoms))}
+	for _, text := range list {
+		remove, target := operation(text)
 		one := p.sel(u, target)
 		if remove {
-			all.atoms = all.atoms.without(one.atoms)
+			all.atoms.remove(one.atoms)
 		} else {
 			all.atoms.addAll(one.atoms)
 		}
 		all.self = all.self || one.self
 		all.internet = all.internet || one.internet
-		all.unknown = append(all.unknown, one.unknown...)
+		all.unknown += one.unknown
 	}
 	return all
 }

@@ -162,21 +162,7 @@ func parseProtocol(s string) (uint8, bool) {
 	return uint8(n), err == nil && n > 0
 }
 
-// parseGrantPorts reads an element of a grant's ip: *, 443, 80-90, tcp:443,
-// icmp:*.
-func parseGrantPorts(s string) (reach, bool) {
-	protocol, list, ok := strings.Cut(s, ":")
-	if !ok {
-		return parsePorts("", s)
-	}
-	if protocol == "" {
-		return nil, false
-	}
-	return parsePorts(protocol, list)
-}
-
-// parsePorts reads the ports of an ACL's destination: *, 443, 80,443, 80-90. ""
-// as a protocol is TCP and UDP.
+// parsePorts reads ports: *, 443, 80,443, 80-90. "" as a protocol is TCP and UDP.
 func parsePorts(protocol, list string) (reach, bool) {
 	of := []uint8{tcp, udp}
 	if protocol != "" {

@@ -1,128 +1,112 @@
 package policyfile
 
 import (
+	"encoding/json"
+	"errors"
 	"slices"
 	"strings"
-
-	"github.com/tailscale/hujson"
 )
 
 // A rule is a grant or an ACL, read.
 type rule struct {
 	section string
-	at      int // where it stands in the text
+	at      Position
 	text    string
-	src     []word
+	src     []string
 	to      []target
 	app     string   // its capabilities, as JSON
-	appTo   []word   // where they count
-	posture []string // its conditions, of which a device must meet one
-	via     []string
+	appTo   []string // where they count
+	posture string   // conditions of which a device must meet one
+	via     string
 	problem string // why it could not be read
 }
 
-// A target is a destination and what of it can be reached.
+// A target is destinations, and what of them can be reached.
 type target struct {
-	dst   word
+	dst   []string
 	ports reach
 }
 
-// rules are all grants and ACLs.
-func (f *File) rules() (all []rule) {
-	for _, s := range []struct {
-		name string
-		read func(*hujson.Value, *rule)
-	}{{"grants", readGrant}, {"acls", readACL}} {
-		list := elements(f.section(s.name))
-		for i := range list {
-			v := &list[i]
-			r := rule{section: s.name, at: v.StartOffset, text: plain(v)}
-			s.read(v, &r)
-			r.posture = f.conditions(v, &r)
-			all = append(all, r)
+// A ruleText is a rule as it is written, also by the names of the beginning.
+type ruleText struct {
+	Action, Proto                   string
+	Src, Users, Dst, Ports, IP, Via []string
+	SrcPosture                      []string
+	App                             json.RawMessage
+}
+
+// rules reads the grants, or the ACLs.
+func (p *policy) rules(section string) (all []rule) {
+	list := elements(p.file.section(section))
+	for i := range list {
+		r := rule{section: section, at: p.file.position(list[i].StartOffset), text: plain(&list[i])}
+		var t ruleText
+		if err := json.Unmarshal([]byte(r.text), &t); err != nil {
+			r.problem = wrongKind(err)
+		} else if section == "acls" {
+			r.readACL(&t)
+		} else {
+			r.readGrant(&t)
 		}
+		r.posture = p.conditions(t.SrcPosture)
+		all = append(all, r)
 	}
 	return all
 }
 
-func readGrant(v *hujson.Value, r *rule) {
-	r.src = r.words(v, "src")
-	dst := r.words(v, "dst")
+func wrongKind(err error) string {
+	if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && e.Field != "" {
+		return strings.ToLower(e.Field) + " has a value of the wrong kind"
+	}
+	return "it is no object"
+}
+
+func (r *rule) readGrant(t *ruleText) {
 	var open reach
-	for _, w := range r.words(v, "ip") {
-		some, ok := parseGrantPorts(w.text)
+	for _, one := range t.IP {
+		protocol, list, ok := strings.Cut(one, ":")
 		if !ok {
-			r.fail("ip has " + quote(w.text))
+			protocol, list = "", one
+		}
+		some, good := parsePorts(protocol, list)
+		if !good || ok && protocol == "" {
+			r.problem = "ip has " + quote(one)
 		}
 		open = open.and(some)
 	}
-	for _, d := range dst {
-		if len(open) > 0 {
-			r.to = append(r.to, target{d, open})
-		}
+	r.src, r.via = t.Src, strings.Join(t.Via, " ")
+	if len(open) > 0 {
+		r.to = []target{{t.Dst, open}}
 	}
-	if app := member(v, "app"); len(members(app)) > 0 {
-		r.app, r.appTo = plain(app), dst
-	}
-	for _, w := range r.words(v, "via") {
-		r.via = append(r.via, w.text)
+	if app := string(t.App); app != "" && app != "null" && app != "{}" {
+		r.app, r.appTo = app, t.Dst
 	}
 }
 
-// readACL also knows the names that the fields had in the beginning.
-func readACL(v *hujson.Value, r *rule) {
-	if action, ok := wordOf(member(v, "action")); ok && action.text != "accept" {
-		r.fail("its action is not accept")
+func (r *rule) readACL(t *ruleText) {
+	if t.Action != "accept" {
+		r.problem = "its action is not accept"
 	}
-	protocol := ""
-	if p := member(v, "proto"); p != nil {
-		w, isText := wordOf(p)
-		if !isText {
-			r.fail("proto is no text")
-		}
-		protocol = w.text
-	}
-	r.src = r.words(v, "src", "users")
-	for _, w := range r.words(v, "dst", "ports") {
-		at := strings.LastIndexByte(w.text, ':')
-		open, ok := parsePorts(protocol, w.text[at+1:])
+	r.src = append(t.Src, t.Users...)
+	for _, one := range append(t.Dst, t.Ports...) {
+		at := strings.LastIndexByte(one, ':')
+		open, ok := parsePorts(t.Proto, one[at+1:])
 		if at < 0 || !ok {
-			r.fail("dst has " + quote(w.text))
+			r.problem = "dst has " + quote(one)
 			continue
 		}
-		r.to = append(r.to, target{word{w.text[:at], w.at}, open})
+		r.to = append(r.to, target{[]string{one[:at]}, open})
 	}
 }
 
-// conditions are those of srcPosture, or of the policy for all that have none.
-func (f *File) conditions(v *hujson.Value, r *rule) (all []string) {
-	names := r.words(v, "srcPosture")
+// conditions are those of a rule, or of the policy for all that have none.
+func (p *policy) conditions(names []string) string {
 	if len(names) == 0 {
-		names, _ = words(f.section("defaultSrcPosture"))
+		names = p.DefaultSrcPosture
 	}
-	postures := f.section("postures")
-	for _, w := range names {
-		what := w.text
-		if is := member(postures, w.text); is != nil {
-			what += plain(is)
-		}
-		all = append(all, what)
-	}
-	slices.Sort(all)
-	return all
-}
-
-// words reads a field that is a list of texts.
-func (r *rule) words(v *hujson.Value, names ...string) []word {
-	all, ok := words(member(v, names...))
-	if !ok {
-		r.fail(names[0] + " is no list of texts")
+	all := ""
+	for _, name := range slices.Sorted(slices.Values(names)) {
+		all += " " + name + string(p.Postures[name])
 	}
 	return all
-}
-
-func (r *rule) fail(problem string) {
-	if r.problem == "" {
-		r.problem = problem
-	}
 }

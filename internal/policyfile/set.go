@@ -1,69 +1,37 @@
 package policyfile
 
-import (
-	"encoding/binary"
-	"iter"
-	"math/bits"
-	"slices"
-)
+// A set has a byte for each atom of a universe: 1 if that is in it.
+type set []byte
 
-// A set is one of small numbers, a bit for each.
-type set []uint64
+// key is the set as a map's key.
+func (s set) key() string { return string(s) }
 
-//go:noinline
-func newSet(size int) set { return make(set, (size+63)/64) }
-
-func (s set) add(i int)      { s[i/64] |= 1 << (i % 64) }
-func (s set) has(i int) bool { return s[i/64]&(1<<(i%64)) != 0 }
-
-//go:noinline
 func (s set) addAll(other set) {
-	for i := range other {
-		s[i] |= other[i]
+	for i, in := range other {
+		s[i] |= in
 	}
 }
 
-//go:noinline
-func (s set) without(other set) set {
-	left := slices.Clone(s)
-	for i := range other {
-		left[i] &^= other[i]
+func (s set) remove(other set) {
+	for i, in := range other {
+		s[i] &^= in
 	}
-	return left
 }
 
 // common is what two sets share.
-func (s set) common(other set) set { return s.without(s.without(other)) }
+func (s set) common(other set) set {
+	both := make(set, len(s))
+	for i, in := range other {
+		both[i] = in & s[i]
+	}
+	return both
+}
 
-//go:noinline
-func (s set) empty() bool { return !slices.ContainsFunc(s, func(w uint64) bool { return w != 0 }) }
-
-func (s set) within(other set) bool { return s.without(other).empty() }
+func (s set) within(other set) bool { return s.len() == s.common(other).len() }
 
 func (s set) len() (n int) {
-	for _, w := range s {
-		n += bits.OnesCount64(w)
+	for _, in := range s {
+		n += int(in)
 	}
 	return n
-}
-
-func (s set) all() iter.Seq[int] {
-	return func(yield func(int) bool) {
-		for i, w := range s {
-			for ; w != 0; w &= w - 1 {
-				if !yield(i*64 + bits.TrailingZeros64(w)) {
-					return
-				}
-			}
-		}
-	}
-}
-
-// key is the set as a map's key.
-func (s set) key() string {
-	b := make([]byte, 0, 8*len(s))
-	for _, w := range s {
-		b = binary.LittleEndian.AppendUint64(b, w)
-	}
-	return string(b)
 }
