@@ -9,7 +9,6 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
-	"encoding/asn1"
 	"errors"
 	"fmt"
 	"maps"
@@ -103,23 +102,22 @@ func (k localKey) Sign(_ context.Context, input []byte) ([]byte, error) {
 		h.Write(input)
 		input = h.Sum(nil)
 	}
-	signature, err := k.Signer.Sign(rand.Reader, input, k.hash)
-	if public, ok := k.Public().(*ecdsa.PublicKey); ok && err == nil {
-		return FixedECDSA(signature, public.Curve)
+	if key, ok := k.Signer.(*ecdsa.PrivateKey); ok {
+		r, s, err := ecdsa.Sign(rand.Reader, key, input)
+		if err != nil {
+			return nil, err
+		}
+		return fixed(r, s, key.Curve), nil
 	}
-	return signature, err
+	return k.Signer.Sign(rand.Reader, input, k.hash)
 }
 
-// FixedECDSA turns an ECDSA signature from ASN.1, as X.509 and most vaults
-// have it, into the two numbers of a JWS: RFC 7518, section 3.4.
-func FixedECDSA(signature []byte, curve elliptic.Curve) ([]byte, error) {
-	var n struct{ R, S *big.Int }
-	if rest, err := asn1.Unmarshal(signature, &n); err != nil || len(rest) > 0 {
-		return nil, errors.Join(errors.New("decoding an ECDSA signature"), err)
-	}
+// fixed is the two numbers of an ECDSA signature one behind the other: RFC
+// 7518, section 3.4.
+func fixed(r, s *big.Int, curve elliptic.Curve) []byte {
 	size := (curve.Params().BitSize + 7) / 8
-	fixed := make([]byte, 2*size)
-	n.R.FillBytes(fixed[:size])
-	n.S.FillBytes(fixed[size:])
-	return fixed, nil
+	both := make([]byte, 2*size)
+	r.FillBytes(both[:size])
+	s.FillBytes(both[size:])
+	return both
 }

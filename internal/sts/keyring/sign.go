@@ -25,6 +25,9 @@ type Signed struct {
 	KeyID string
 }
 
+// usual is about how many bytes claims have. More is no harm.
+const usual = 768
+
 var errNoKey = errors.New("no key signs with this algorithm")
 
 // Sign makes a token (RFC 7519) of claims. It fails with ErrAway rather than
@@ -37,17 +40,17 @@ func (k *Keeper) Sign(ctx context.Context, algorithm string, claims any) (Signed
 	if !ok {
 		return Signed{}, fmt.Errorf("%w: %s", errNoKey, algorithm)
 	}
-	payload, err := json.Marshal(claims)
+	payload, err := appendJSON(make([]byte, 0, usual), claims)
 	if err != nil {
 		return Signed{}, fmt.Errorf("encoding claims: %w", err)
 	}
-	input := s.header + base64.RawURLEncoding.EncodeToString(payload)
-	signature, err := s.signer.Sign(ctx, []byte(input))
+	token := base64.RawURLEncoding.AppendEncode(append(make([]byte, 0, 2*usual), s.header...), payload)
+	signature, err := s.signer.Sign(ctx, token)
 	if err != nil {
 		return Signed{}, fmt.Errorf("signing with key %s: %w", s.ID, err)
 	}
-	token := input + "." + base64.RawURLEncoding.EncodeToString(signature)
-	return Signed{secret.New(token), s.ID}, nil
+	token = base64.RawURLEncoding.AppendEncode(append(token, '.'), signature)
+	return Signed{secret.New(string(token)), s.ID}, nil
 }
 
 // Prove has every key that signs sign something that is no token, and holds

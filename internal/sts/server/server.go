@@ -131,6 +131,9 @@ func hello(w http.ResponseWriter, r *http.Request) {
 func (s *Server) logged(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h.ServeHTTP(w, r)
+		if !s.Log.Enabled(r.Context(), slog.LevelDebug) {
+			return
+		}
 		if isHealth := r.URL.Path == "/healthz" || r.URL.Path == "/readyz"; !isHealth || !s.OmitHealthChecks {
 			s.Log.DebugContext(r.Context(), "request", "method", r.Method, "path", r.URL.Path, "remote", r.RemoteAddr)
 		}

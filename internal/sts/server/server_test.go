@@ -92,7 +92,7 @@ func web() *apitype.WhoIsResponse {
 }
 
 // allowing is a policy for these audiences.
-func allowing(t *testing.T, algorithm string, audiences ...string) *policy.Policy {
+func allowing(t testing.TB, algorithm string, audiences ...string) *policy.Policy {
 	t.Helper()
 	claims, err := policy.ParseClaims(policy.DefaultClaims())
 	if err != nil {
