@@ -1,6 +1,6 @@
 # What there is to do here. Every target is a script that can be run by itself.
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench soak soak-sts build reproducible
+.PHONY: help demo test bench bench-sts soak soak-sts build reproducible
 
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\): ## /\1	/p' $(MAKEFILE_LIST) | expand -t 14
@@ -13,6 +13,9 @@ test: ## run every check; `scripts/check NAME...` runs some
 
 bench: ## measure join and leave against their floors
 	scripts/bench
+
+bench-sts: ## measure the token service against a handler that only signs
+	scripts/bench-sts
 
 soak: ## kill join and leave at 500 random moments, and see that nothing is left
 	scripts/soak
