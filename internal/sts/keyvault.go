@@ -26,6 +26,7 @@ func azureKeys(c config.SigningKey) (keyStore, error) {
 	if err != nil {
 		return keyStore{}, err
 	}
+	keys.Hardware = a.Hardware
 	made := keyStore{Store: keyring.File{Path: a.StoragePath}, Vault: keys, can: azure.Check}
 	if a.SecretName != "" {
 		made.Store, err = azureSecret(at, a.SecretName, c.Rotation.Refresh)

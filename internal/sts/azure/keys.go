@@ -40,6 +40,10 @@ const bitsRSA = 2048
 // Keys is a keyring.Vault: a key of the vault for each algorithm, and each key
 // that Make makes a version of it. The ring has their names.
 type Keys struct {
+	// Hardware has new keys be made in the vault's hardware, which a Premium
+	// vault has.
+	Hardware bool
+
 	client *azkeys.Client
 	prefix string
 	url    string
@@ -50,7 +54,7 @@ func NewKeys(c Connection, prefix string) (*Keys, error) {
 	made, err := client(c, func(url string, who azcore.TokenCredential, o azcore.ClientOptions) (*azkeys.Client, error) {
 		return azkeys.NewClient(url, who, &azkeys.ClientOptions{ClientOptions: o})
 	})
-	return &Keys{made, prefix, c.URL}, err
+	return &Keys{client: made, prefix: prefix, url: c.URL}, err
 }
 
 // name is that of the key for an algorithm: one key has one type. It is never
@@ -69,6 +73,9 @@ func (k *Keys) Make(ctx context.Context, algorithm string) (crypto.PublicKey, ke
 	if kind.curve != nil {
 		wanted.Kty, wanted.KeySize, wanted.Curve = to.Ptr(azkeys.KeyTypeEC), nil, &kind.named
 	}
+	if k.Hardware {
+		*wanted.Kty += "-HSM"
+	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	at := place{k.url, "key", k.name(algorithm)}
@@ -76,7 +83,7 @@ func (k *Keys) Make(ctx context.Context, algorithm string) (crypto.PublicKey, ke
 	if err != nil {
 		return nil, keyring.Private{}, at.explain(fmt.Errorf("making a key: %w", err))
 	}
-	public, err := publicOf(answer.Key, kind.curve)
+	public, err := publicOf(answer.Key, *wanted.Kty, kind.curve)
 	if err != nil {
 		return nil, keyring.Private{}, at.odd(fmt.Errorf("the vault made another key than was wanted: %w", err), "look at the key in the portal")
 	}
@@ -103,20 +110,18 @@ func Check(algorithms []string) error {
 var errKey = errors.New("it is not of the right type")
 
 // publicOf decodes the public half; curve is nil for RSA.
-func publicOf(key *azkeys.JSONWebKey, curve elliptic.Curve) (crypto.PublicKey, error) {
-	switch {
-	case key == nil || key.Kty == nil || key.KID == nil || key.KID.Version() == "":
+func publicOf(key *azkeys.JSONWebKey, wanted azkeys.KeyType, curve elliptic.Curve) (crypto.PublicKey, error) {
+	if key == nil || key.Kty == nil || *key.Kty != wanted || key.KID == nil || key.KID.Version() == "" {
 		return nil, errKey
-	case curve == nil && *key.Kty == azkeys.KeyTypeRSA:
-		e := new(big.Int).SetBytes(key.E)
-		if !e.IsInt64() || len(key.N) < bitsRSA/8 {
-			return nil, errKey
-		}
-		return &rsa.PublicKey{N: new(big.Int).SetBytes(key.N), E: int(e.Int64())}, nil
-	case curve != nil && *key.Kty == azkeys.KeyTypeEC:
+	}
+	if curve != nil {
 		return point(curve, key.X, key.Y)
 	}
-	return nil, errKey
+	e := new(big.Int).SetBytes(key.E)
+	if !e.IsInt64() || len(key.N) < bitsRSA/8 {
+		return nil, errKey
+	}
+	return &rsa.PublicKey{N: new(big.Int).SetBytes(key.N), E: int(e.Int64())}, nil
 }
 
 // point checks that the coordinates, which may lack zeros, are on the curve.

@@ -38,6 +38,19 @@ func TestKeys_areAVault(t *testing.T) {
 	keyringtest.Vault(t, mustKeys(t, vaulttest.Start(t)), algorithms...)
 }
 
+func TestKeys_mayBeInHardware(t *testing.T) {
+	t.Parallel()
+	v := vaulttest.Start(t)
+	keys := mustKeys(t, v)
+	keys.Hardware = true
+	keyringtest.Vault(t, keys, "RS256", "ES384")
+	for name, want := range map[string]string{"sts-rs256": "RSA-HSM", "sts-es384": "EC-HSM"} {
+		if got := v.Keys(name); len(got) == 0 || got[0] != want || got[1] != want {
+			t.Errorf("%s is %v, want %s", name, got, want)
+		}
+	}
+}
+
 func TestKeys_haveNoneForEdDSA(t *testing.T) {
 	t.Parallel()
 	v := vaulttest.Start(t)
@@ -80,12 +93,12 @@ func TestKeys_signInTheVaultAndStayThere(t *testing.T) {
 	after := map[string]string{}
 	for _, algorithm := range algorithms {
 		after[algorithm] = mustSign(t, k, algorithm)
-		if n := v.Keys("sts-" + strings.ToLower(algorithm)); n != 3 { // active, next, retiring
+		if n := len(v.Keys("sts-" + strings.ToLower(algorithm))); n != 3 { // active, next, retiring
 			t.Errorf("%s has %d versions", algorithm, n)
 		}
 	}
 	wantVerified(t, k, before, after)
-	if n := v.Keys("sts"); n != 0 {
+	if n := len(v.Keys("sts")); n != 0 {
 		t.Errorf("a key was made under the name that tsiam's has, %d times", n)
 	}
 	c.pass(6*time.Minute + time.Second)

@@ -118,7 +118,7 @@ func TestService_hasTokensThatOthersVerify(t *testing.T) {
 				t.Fatal(err)
 			}
 			fresh := good
-			fresh.Token = s.token(t)
+			fresh.Token, fresh.At = s.token(t), time.Now()
 			for name, verify := range verifiers.All {
 				for what, claim := range map[string]verifiers.Claim{"before": good, "after": fresh} {
 					if err := verify(t.Context(), claim); err != nil {

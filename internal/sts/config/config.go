@@ -104,6 +104,7 @@ type Etcd struct {
 type AzureKeys struct {
 	VaultURL     string `yaml:"vaultUrl" help:"for storage: AzureKeyVaultKeys"`
 	KeyName      string `yaml:"keyName" help:"what the names of the keys in the vault begin with: sts is sts-es256, and so on"`
+	Hardware     bool   `yaml:"hardware" default:"false" help:"make new keys in the vault's hardware, which a Premium vault has"`
 	StoragePath  string `yaml:"storagePath" help:"file that says which version of a key is for what"`
 	SecretName   string `yaml:"secretName" help:"secret of the vault that says so, in the place of the file: for several replicas"`
 	TenantID     string `yaml:"tenantId" help:"of the identity that uses the vault"`

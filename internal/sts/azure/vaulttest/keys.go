@@ -52,9 +52,9 @@ func (v *Vault) createKey(r *http.Request) (any, *refusal) {
 	curve, isCurve := curves[body.Crv]
 	var err error
 	switch {
-	case body.Kty == "EC" && isCurve && body.Size == 0:
+	case (body.Kty == "EC" || body.Kty == "EC-HSM") && isCurve && body.Size == 0:
 		k.private, err = ecdsa.GenerateKey(curve.Curve, rand.Reader)
-	case body.Kty == "RSA" && body.Crv == "" && slices.Contains([]int{2048, 3072, 4096}, body.Size):
+	case (body.Kty == "RSA" || body.Kty == "RSA-HSM") && body.Crv == "" && slices.Contains([]int{2048, 3072, 4096}, body.Size):
 		k.private, err = rsa.GenerateKey(rand.Reader, body.Size)
 	default:
 		return nil, badParameter("Property has invalid value")
@@ -102,11 +102,14 @@ func (v *Vault) key(name string) *key {
 	return v.keys[name][version]
 }
 
-// Keys is how many versions of a key there are.
-func (v *Vault) Keys(name string) int {
+// Keys are the types of the versions of a key.
+func (v *Vault) Keys(name string) (types []string) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	return len(v.keys[name])
+	for _, k := range v.keys[name] {
+		types = append(types, k.kty)
+	}
+	return types
 }
 
 func (v *Vault) sign(r *http.Request) (any, *refusal) {
