@@ -82,7 +82,7 @@ build() {
 	rm "$all"
 	[ -e "$dist/SHA256SUMS" ] || {
 		rm -rf "$root/.build/run" # of sources that are no more
-		"$root/scripts/build" --only "$os/$arch" --out "$dist" >&2
+		"$root/scripts/build" --only "$os/$arch" --out "$dist" --programs 'tailjoin tailscaled' >&2
 	}
 }
 

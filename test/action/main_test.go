@@ -73,7 +73,7 @@ func buildStandIn(dir, version string) error {
 }
 
 func buildDist(dir, platform string) error {
-	_, err := command(root, "scripts/build", "--version", "v0.0.0-test", "--only", platform, "--out", dir)
+	_, err := command(root, "scripts/build", "--version", "v0.0.0-test", "--only", platform, "--programs", "tailjoin tailscaled", "--out", dir)
 	return err
 }
 

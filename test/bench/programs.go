@@ -50,7 +50,7 @@ func platform(separator string) string { return runtime.GOOS + separator + runti
 // make builds the programs, by the release's own script where it has one.
 func (p programs) make(ctx context.Context) error {
 	for _, command := range [][]string{
-		{"scripts/build", "--out", p.bundle, "--only", platform("/"), "--version", "bench"},
+		{"scripts/build", "--out", p.bundle, "--only", platform("/"), "--programs", "tailjoin tailscaled", "--version", "bench"},
 		{"go", "build", "-trimpath", "-ldflags=-s -w -buildid=", "-o", p.floor, "./test/bench/floor"},
 		{"go", "build", "-trimpath", "-ldflags=-s -w -buildid=", "-o", p.serial, "./test/bench/serial"},
 	} {

@@ -22,7 +22,7 @@ func main() {
 	fmt.Print(text)
 }
 
-const preface = `Third-party software in tailjoin, and in the tailscaled that its releases carry.
+const preface = `Third-party software in tailjoin, in tailjoin-sts, and in the tailscaled that the releases carry.
 Made by scripts/notices out of what is linked; not to be edited.
 
 `
