@@ -35,6 +35,7 @@ const (
 // things break: replicas are killed, paused and cut off, and so is etcd. Of all
 // that verifiers are shown they may not refuse one.
 func TestSoak(t *testing.T) {
+	t.Parallel()
 	if *seed == 0 {
 		*seed = rand.Uint64()
 	}
@@ -90,7 +91,7 @@ func (s *soak) run() {
 
 // ask asks one replica after the other for tokens, and shows them around.
 func (s *soak) ask(ctx context.Context, random *rand.Rand) {
-	for again := time.NewTicker(50 * time.Millisecond); ctx.Err() == nil; <-again.C {
+	for again := time.NewTicker(50 * time.Millisecond); ctx.Err() == nil && !s.t.Failed(); <-again.C {
 		r := s.replicas[random.IntN(len(s.replicas))]
 		aud := []string{audience, "https://ed.example.com"}[random.IntN(2)]
 		token, outcome := s.token(r, aud)
@@ -159,7 +160,7 @@ func (s *soak) show(when string, got shown) {
 // showAgain shows tokens shortly before they end, when the key that signed them
 // was retired long ago.
 func (s *soak) showAgain(ctx context.Context) {
-	for again := time.NewTicker(100 * time.Millisecond); ctx.Err() == nil; <-again.C {
+	for again := time.NewTicker(100 * time.Millisecond); ctx.Err() == nil && !s.t.Failed(); <-again.C {
 		s.mu.Lock()
 		var due []shown
 		for len(s.old) > 0 && time.Until(s.old[0].until) < 5*time.Second {

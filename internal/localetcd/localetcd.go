@@ -4,50 +4,89 @@ package localetcd
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
+	"sync"
 
 	"github.com/tailjoin/tailjoin/internal/localtailnet/build"
 )
 
 // Options say what kind of an etcd it is.
 type Options struct {
-	Dir string // of its data
+	Dir string // of the data
 
 	CertFile, KeyFile string   // PEM; "" is no TLS
 	ClientCAFile      string   // PEM; who signs the certificates that clients need; "" is none
 	Args              []string // further flags of etcd
 }
 
-// A Server is an etcd of one member.
+// A Server is a member of a cluster, mostly its only one.
 type Server struct {
 	URL string // for clients; the same after Restart
 
-	options Options
-	binary  string
-	cmd     *exec.Cmd
-	drained chan struct{}
+	options       Options
+	binary        string
+	name, cluster string
+	peer          string // URL for other members
+	cmd           *exec.Cmd
+	drained       chan struct{}
 }
 
 // Start returns when etcd serves. Whoever calls it has to Close it.
 func Start(ctx context.Context, o Options) (*Server, error) {
+	all, err := StartCluster(ctx, 1, o)
+	if err != nil {
+		return nil, err
+	}
+	return all[0], nil
+}
+
+// StartCluster returns when all members serve. Whoever calls it has to Close
+// each.
+func StartCluster(ctx context.Context, size int, o Options) (all []*Server, err error) {
 	binary, err := build.Etcd(ctx)
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{options: o, binary: binary}
 	for range 3 { // somebody else may be given the same port meanwhile
-		if s.URL, err = freeURL(o.CertFile != ""); err != nil {
+		if all, err = newCluster(binary, size, o); err != nil {
 			return nil, err
 		}
-		if err = s.Restart(ctx); err == nil || ctx.Err() != nil {
+		if err = startAll(ctx, all); err == nil || ctx.Err() != nil {
 			break
 		}
 	}
-	return s, err
+	return all, err
+}
+
+func newCluster(binary string, size int, o Options) ([]*Server, error) {
+	dir, err := os.MkdirTemp(o.Dir, "cluster-")
+	if err != nil {
+		return nil, err
+	}
+	var all []*Server
+	var peers []string
+	for i := range size {
+		s := &Server{binary: binary, options: o, name: fmt.Sprintf("member-%d", i)}
+		s.options.Dir = filepath.Join(dir, s.name)
+		url, err1 := freeURL(o.CertFile != "")
+		peer, err2 := freeURL(false)
+		if err := errors.Join(err1, err2); err != nil {
+			return nil, err
+		}
+		s.URL, s.peer = url, peer
+		all, peers = append(all, s), append(peers, s.name+"="+peer)
+	}
+	for _, s := range all {
+		s.cluster = strings.Join(peers, ",")
+	}
+	return all, nil
 }
 
 // freeURL has a port: etcd's gateway connects to what it was told.
@@ -61,6 +100,23 @@ func freeURL(secured bool) (string, error) {
 		scheme = "https://"
 	}
 	return scheme + l.Addr().String(), l.Close()
+}
+
+// startAll starts all at the same time: each waits for most of the others.
+func startAll(ctx context.Context, all []*Server) error {
+	failed := make([]error, len(all))
+	var work sync.WaitGroup
+	for i, s := range all {
+		work.Go(func() { failed[i] = s.Restart(ctx) })
+	}
+	work.Wait()
+	err := errors.Join(failed...)
+	for i, s := range all {
+		if err != nil && failed[i] == nil {
+			s.Close()
+		}
+	}
+	return err
 }
 
 // Restart starts it after a Kill, with its data and at its address.
@@ -78,13 +134,12 @@ func (s *Server) Restart(ctx context.Context) error {
 	return s.await(said)
 }
 
-// A single member has no others to wait for: it elects itself at once.
+// Elections are quick: all members are on this machine.
 func (s *Server) args() []string {
-	const peers = "http://127.0.0.1:0"
 	args := []string{
-		"--name=only", "--data-dir=" + s.options.Dir, "--log-outputs=stderr",
+		"--name=" + s.name, "--data-dir=" + s.options.Dir, "--log-outputs=stderr",
 		"--listen-client-urls=" + s.URL, "--advertise-client-urls=" + s.URL,
-		"--listen-peer-urls=" + peers, "--initial-advertise-peer-urls=" + peers, "--initial-cluster=only=" + peers,
+		"--listen-peer-urls=" + s.peer, "--initial-advertise-peer-urls=" + s.peer, "--initial-cluster=" + s.cluster,
 		"--heartbeat-interval=10", "--election-timeout=100",
 	}
 	if s.options.CertFile != "" {

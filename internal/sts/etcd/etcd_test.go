@@ -209,6 +209,56 @@ func TestStore_asksAnotherMemberIfOneIsAway(t *testing.T) {
 	}
 }
 
+// A member that lost most of the others knows only what was: it says nothing.
+func TestStore_isWhatMostOfTheClusterSays(t *testing.T) {
+	t.Parallel()
+	if _, err := build.Etcd(t.Context()); err != nil {
+		t.Skipf("there is no etcd: %v", err)
+	}
+	members, err := localetcd.StartCluster(t.Context(), 3, localetcd.Options{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var endpoints []string
+	for _, m := range members {
+		t.Cleanup(m.Close)
+		endpoints = append(endpoints, m.URL)
+	}
+	store := mustStore(t, at(endpoints...))
+	version, err := store.Swap(t.Context(), "", []byte("a"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	members[0].Kill()
+	wantLoaded(t, store, version)
+	members[1].Kill()
+	for range 3 { // one after the other is asked
+		ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+		if got, _, err := store.Load(ctx); !errors.Is(err, keyring.ErrAway) {
+			t.Errorf("of one member alone: %q, %v", got, err)
+		}
+		cancel()
+	}
+	if err := members[0].Restart(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	wantLoaded(t, store, version)
+}
+
+// wantLoaded waits until a store answers: an election takes its time.
+func wantLoaded(t *testing.T, store *etcd.Store, version string) {
+	t.Helper()
+	for end := time.Now().Add(time.Minute); ; {
+		got, now, err := store.Load(t.Context())
+		if err == nil && string(got) == "a" && now == version {
+			return
+		}
+		if !errors.Is(err, keyring.ErrAway) || time.Now().After(end) {
+			t.Fatalf("it has %q, version %q, %v; want a, %q", got, now, err, version)
+		}
+	}
+}
+
 // etcdctl asks etcd for something, as its administrator does.
 func etcdctl(t *testing.T, server *localetcd.Server, path string, question any) {
 	t.Helper()
