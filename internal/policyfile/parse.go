@@ -56,11 +56,25 @@ func (s Source) parse(base int) (hujson.Value, error) {
 	if _, ok := v.Value.(*hujson.Object); !ok {
 		return refuse(v.StartOffset, "a policy file is an object, in { }")
 	}
-	for inner := range v.All() {
-		inner.StartOffset += base
-		inner.EndOffset += base
-	}
+	walk(&v, func(v *hujson.Value) {
+		v.StartOffset += base
+		v.EndOffset += base
+	})
 	return v, nil
+}
+
+// walk calls f for a value and all in it, in their order.
+func walk(v *hujson.Value, f func(*hujson.Value)) {
+	f(v)
+	all := members(v)
+	for i := range all {
+		f(&all[i].Name)
+		walk(&all[i].Value, f)
+	}
+	list := elements(v)
+	for i := range list {
+		walk(&list[i], f)
+	}
 }
 
 // deepest is how far objects and lists may be inside each other: a policy needs

@@ -128,22 +128,17 @@ func offset(text []byte, line, column int) int {
 // settle formats what was joined and remembers where it came from: until now
 // all offsets are those among all sources.
 func (f *File) settle(root hujson.Value) {
-	type span struct{ start, end int }
-	var from []span
-	for v := range root.All() {
-		from = append(from, span{v.StartOffset, v.EndOffset})
-	}
+	var from []int // start and end of each value
+	walk(&root, func(v *hujson.Value) { from = append(from, v.StartOffset, v.EndOffset) })
 	root.Format()
-	i := 0
-	for v := range root.All() {
-		was := from[i]
-		same := 0
-		if _, literal := v.Value.(hujson.Literal); literal && v.EndOffset-v.StartOffset == was.end-was.start {
-			same = was.end - was.start
+	walk(&root, func(v *hujson.Value) {
+		start, end, same := from[0], from[1], 0
+		from = from[2:]
+		if _, literal := v.Value.(hujson.Literal); literal && v.EndOffset-v.StartOffset == end-start {
+			same = end - start
 		}
-		f.marks = append(f.marks, mark{v.StartOffset, was.start, same}, mark{v.EndOffset, was.end, 0})
-		i++
-	}
+		f.marks = append(f.marks, mark{v.StartOffset, start, same}, mark{v.EndOffset, end, 0})
+	})
 	sort.SliceStable(f.marks, func(i, j int) bool { return f.marks[i].at < f.marks[j].at })
 	f.root, f.text = root, root.Pack()
 }

@@ -19,9 +19,12 @@ const (
 	icmp6 = 58
 )
 
-var protocols = map[string]uint8{
-	"icmp": icmp, "igmp": 2, "ipv4": 4, "ip-in-ip": 4, "tcp": tcp, "egp": 8, "igp": 9, "udp": udp,
-	"gre": 47, "esp": 50, "ah": 51, "sctp": sctp,
+var protocols = []struct {
+	name   string
+	number uint8
+}{
+	{"icmp", icmp}, {"igmp", 2}, {"ipv4", 4}, {"ip-in-ip", 4}, {"tcp", tcp}, {"egp", 8}, {"igp", 9}, {"udp", udp},
+	{"gre", 47}, {"esp", 50}, {"ah", 51}, {"sctp", sctp},
 }
 
 // A reach is a set of ports of protocols: spans of protocol<<16 | port, in
@@ -52,6 +55,7 @@ func reachOf(spans ...span) (r reach) {
 	return r
 }
 
+//go:noinline
 func (r reach) and(other reach) reach { return reachOf(slices.Concat(r, other)...) }
 
 func (r reach) without(other reach) (left reach) {
@@ -95,6 +99,8 @@ func (r reach) touches(other reach) bool {
 }
 
 // of are the ports of a protocol.
+//
+//go:noinline
 func (r reach) of(protocol uint8) (all reach) {
 	whole := allOf(protocol)
 	for _, s := range r {
@@ -110,50 +116,51 @@ func (r reach) of(protocol uint8) (all reach) {
 func (r reach) words() (all []string) {
 	t, u := r.of(tcp), r.of(udp)
 	onlyTCP, onlyUDP := t.without(u), u.without(t)
-	all = append(all, portWords("", t.without(onlyTCP))...)
-	all = append(all, portWords("tcp:", onlyTCP)...)
-	all = append(all, portWords("udp:", onlyUDP)...)
+	all = portWords(all, "", t.without(onlyTCP))
+	all = portWords(all, "tcp:", onlyTCP)
+	all = portWords(all, "udp:", onlyUDP)
 	for p := range 256 {
 		if ports := r.of(uint8(p)); len(ports) > 0 && p != tcp && p != udp && p != icmp {
-			all = append(all, portWords(protocolName(uint8(p))+":", ports)...)
+			all = portWords(all, protocolName(uint8(p))+":", ports)
 		}
 	}
-	if len(all) == 0 && len(r) > 0 {
-		all = []string{"icmp:*"}
+	if len(all) == 0 {
+		all = portWords(all, "icmp:", r.of(icmp))
 	}
 	return all
 }
 
-func portWords(protocol string, r reach) (all []string) {
+func portWords(all []string, protocol string, r reach) []string {
 	for _, s := range r {
+		word := fmt.Sprintf("%s%d-%d", protocol, s.from, s.to)
 		switch {
 		case s.from == 0 && s.to == 0xffff:
-			all = append(all, protocol+"*")
+			word = protocol + "*"
 		case s.from == s.to:
-			all = append(all, fmt.Sprintf("%s%d", protocol, s.from))
-		default:
-			all = append(all, fmt.Sprintf("%s%d-%d", protocol, s.from, s.to))
+			word = protocol + fmt.Sprint(s.from)
 		}
+		all = append(all, word)
 	}
 	return all
 }
 
 // protocolName is the number if there is no name.
 func protocolName(number uint8) string {
-	name := strconv.Itoa(int(number))
-	for n, p := range protocols {
-		if p == number && n != "ip-in-ip" {
-			name = n
+	for _, p := range protocols {
+		if p.number == number {
+			return p.name
 		}
 	}
-	return name
+	return fmt.Sprint(number)
 }
 
 // parseProtocol reads a name or a number. Both versions of ICMP are one here,
 // since what lets one in lets in the other.
 func parseProtocol(s string) (uint8, bool) {
-	if p, ok := protocols[strings.ToLower(s)]; ok {
-		return p, true
+	for _, p := range protocols {
+		if strings.EqualFold(p.name, s) {
+			return p.number, true
+		}
 	}
 	n, err := strconv.ParseUint(s, 10, 8)
 	if n == icmp6 {
@@ -173,7 +180,7 @@ func parsePorts(protocol, list string) (reach, bool) {
 		of = []uint8{p}
 	}
 	spans := []span{allOf(icmp)}
-	for one := range strings.SplitSeq(list, ",") {
+	for _, one := range strings.Split(list, ",") {
 		from, to, ok := parseRange(one)
 		if !ok {
 			return nil, false
@@ -202,6 +209,8 @@ func parseRange(s string) (from, to uint16, ok bool) {
 }
 
 // key is the reach as a map's key.
+//
+//go:noinline
 func (r reach) key() string {
 	var b []byte
 	for _, s := range r {
