@@ -62,32 +62,35 @@ func NewKeys(c Connection, prefix string) (*Keys, error) {
 func (k *Keys) name(algorithm string) string { return k.prefix + "-" + strings.ToLower(algorithm) }
 
 func (k *Keys) Make(ctx context.Context, algorithm string) (crypto.PublicKey, keyring.Private, error) {
-	kind, ok := kinds[algorithm]
-	if !ok {
-		return nil, keyring.Private{}, cannot(algorithm)
-	}
-	wanted := azkeys.CreateKeyParameters{
-		Kty: to.Ptr(azkeys.KeyTypeRSA), KeySize: to.Ptr(int32(bitsRSA)),
-		KeyOps: to.SliceOfPtrs(azkeys.KeyOperationSign, azkeys.KeyOperationVerify),
-	}
-	if kind.curve != nil {
-		wanted.Kty, wanted.KeySize, wanted.Curve = to.Ptr(azkeys.KeyTypeEC), nil, &kind.named
-	}
-	if k.Hardware {
-		*wanted.Kty += "-HSM"
+	if err := Check([]string{algorithm}); err != nil {
+		return nil, keyring.Private{}, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	at := place{k.url, "key", k.name(algorithm)}
+	at, wanted := place{k.url, "key", k.name(algorithm)}, k.wanted(algorithm)
 	answer, err := k.client.CreateKey(ctx, at.name, wanted, nil)
 	if err != nil {
 		return nil, keyring.Private{}, at.explain(fmt.Errorf("making a key: %w", err))
 	}
-	public, err := publicOf(answer.Key, *wanted.Kty, kind.curve)
+	public, err := publicOf(answer.Key, *wanted.Kty, kinds[algorithm].curve)
 	if err != nil {
 		return nil, keyring.Private{}, at.odd(fmt.Errorf("the vault made another key than was wanted: %w", err), "look at the key in the portal")
 	}
 	return public, keyring.Private{Name: at.name + "/" + answer.Key.KID.Version()}, nil
+}
+
+func (k *Keys) wanted(algorithm string) azkeys.CreateKeyParameters {
+	kind := kinds[algorithm]
+	p := azkeys.CreateKeyParameters{KeyOps: to.SliceOfPtrs(azkeys.KeyOperationSign, azkeys.KeyOperationVerify)}
+	if kind.curve != nil {
+		p.Kty, p.Curve = to.Ptr(azkeys.KeyTypeEC), &kind.named
+	} else {
+		p.Kty, p.KeySize = to.Ptr(azkeys.KeyTypeRSA), to.Ptr(int32(bitsRSA))
+	}
+	if k.Hardware {
+		*p.Kty += "-HSM"
+	}
+	return p
 }
 
 // cannot says which algorithms there are.
