@@ -209,6 +209,41 @@ func TestStore_asksAnotherMemberIfOneIsAway(t *testing.T) {
 	}
 }
 
+// An etcd whose disk is full can be read. A key that should be rotated goes on
+// to sign then.
+func TestRefresh_goesOnIfEtcdTakesNoChanges(t *testing.T) {
+	t.Parallel()
+	server := start(t, localetcd.Options{Args: []string{"--quota-backend-bytes=1000000"}})
+	var ahead atomic.Int64 // of the clock
+	k := keeper(mustStore(t, at(server.URL)))
+	k.Timing.Every = time.Hour
+	k.Now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+	if err := k.Open(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	before := k.Ring()
+	full := mustStore(t, etcd.Options{Endpoints: []string{server.URL}, Key: "of others"})
+	for version, err := "", error(nil); ; {
+		if version, err = full.Swap(t.Context(), version, make([]byte, 200_000)); errors.Is(err, keyring.ErrAway) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 3 {
+		ahead.Add(int64(2 * time.Hour))
+		if err := k.Refresh(t.Context()); !errors.Is(err, keyring.ErrAway) {
+			t.Errorf("a key that cannot be rotated: %v", err)
+		}
+		if _, err := k.Sign(t.Context(), "ES256", map[string]any{}); err != nil {
+			t.Errorf("it does not sign: %v", err)
+		}
+		if d := cmp.Diff(before, k.Ring()); d != "" {
+			t.Errorf("the ring is another:\n%s", d)
+		}
+	}
+}
+
 // A member that lost most of the others knows only what was: it says nothing.
 func TestStore_isWhatMostOfTheClusterSays(t *testing.T) {
 	t.Parallel()

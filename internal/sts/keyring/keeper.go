@@ -84,73 +84,6 @@ func (k *Keeper) Fresh() error {
 	return nil
 }
 
-// Run looks at the store again and again until ctx ends, and rotates keys that
-// have signed for long enough. A ring that Open could not have since the store
-// was away is opened once it is back.
-func (k *Keeper) Run(ctx context.Context) {
-	again := time.NewTicker(k.Timing.Refresh)
-	defer again.Stop()
-	away := false
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-again.C:
-		}
-		err := k.look(ctx)
-		if err != nil && ctx.Err() == nil {
-			k.log().Warn("the signing keys could not be looked at", "because", err, "signing", k.Fresh() == nil)
-		} else if away {
-			k.log().Info("the signing keys can be looked at again")
-		}
-		away = err != nil
-	}
-}
-
-func (k *Keeper) look(ctx context.Context) error {
-	if k.held.Load() == nil {
-		return k.Open(ctx)
-	}
-	return k.Refresh(ctx)
-}
-
-// Refresh takes over what others made of the ring, and rotates what is due. A
-// ring that is gone from the store is no reason to make another one.
-func (k *Keeper) Refresh(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, k.Timing.Refresh)
-	defer cancel()
-	var due []string
-	_, err := k.change(ctx, false, func(ctx context.Context, ring Ring) (_ Ring, err error) {
-		due = k.due(ring) // none if another replica was quicker
-		for _, algorithm := range due {
-			if ring, err = k.rotated(ctx, ring, algorithm, Rotation{}); err != nil {
-				return Ring{}, fmt.Errorf("rotating the key for %s: %w", algorithm, err)
-			}
-		}
-		return ring, nil
-	})
-	if err == nil && due != nil {
-		k.log().Info("another key signs from now on", "algorithms", due)
-	}
-	return err
-}
-
-// due are the algorithms whose keys have signed for long enough, and have a
-// successor that everybody knows.
-func (k *Keeper) due(ring Ring) (due []string) {
-	for _, algorithm := range k.Algorithms {
-		active, ok := ring.find(algorithm, Active)
-		next, known := ring.find(algorithm, Next)
-		if k.Timing.Every != 0 && ok && known && k.now().Sub(active.Activated) >= k.Timing.Every && k.known(next) {
-			due = append(due, algorithm)
-		}
-	}
-	return due
-}
-
-// known holds for a key that was published for long enough to sign.
-func (k *Keeper) known(next Key) bool { return k.now().Sub(next.Created) >= k.Timing.lead() }
-
 // load reads the store. If there may be no ring yet, it is empty then.
 func (k *Keeper) load(ctx context.Context, mayLack bool) (Ring, string, error) {
 	raw, version, err := k.Store.Load(ctx)
@@ -187,7 +120,7 @@ func (k *Keeper) change(ctx context.Context, mayLack bool, f func(context.Contex
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for range tries {
-		seen := k.now() // before the store answers: it may take its time
+		seen := k.now()
 		ring, version, err := k.load(ctx, mayLack)
 		if err != nil {
 			return Ring{}, err

@@ -188,6 +188,25 @@ func TestOpen_retiresAnAlgorithmThatNobodyWantsAnyMore(t *testing.T) {
 	}
 }
 
+// Two replicas whose configurations differ, for as long as a new one is rolled
+// out: the first was started again with the old one.
+func TestRefresh_hasWhatAnotherReplicaDidNotWant(t *testing.T) {
+	t.Parallel()
+	store, c := &keyring.Memory{}, newClock()
+	k := mustOpen(t, store, c, "ES256", "EdDSA")
+	mustOpen(t, store, c, "ES256")
+	for range 2 {
+		if err := k.Refresh(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		want := []string{"ES256 active", "ES256 next", "EdDSA active", "EdDSA next", "EdDSA retiring"}
+		if d := cmp.Diff(want, states(k.Ring())); d != "" {
+			t.Error(d)
+		}
+	}
+	mustSign(t, k, "EdDSA")
+}
+
 func TestRotate_refusesNoGoodTokenAndNoBadOneLives(t *testing.T) {
 	t.Parallel()
 	c := newClock()

@@ -66,8 +66,12 @@ func tooNew(next Key, wait time.Duration) error {
 
 // completed is the ring with all that the algorithms need, and nothing that
 // signs for others.
-func (k *Keeper) completed(ctx context.Context, ring Ring) (_ Ring, err error) {
-	ring = ring.without(k.stamp(), k.Algorithms)
+func (k *Keeper) completed(ctx context.Context, ring Ring) (Ring, error) {
+	return k.withAll(ctx, ring.without(k.stamp(), k.Algorithms))
+}
+
+// withAll is the ring with all that the algorithms need.
+func (k *Keeper) withAll(ctx context.Context, ring Ring) (_ Ring, err error) {
 	for _, algorithm := range k.Algorithms {
 		if ring, err = k.added(ctx, ring, algorithm); err != nil {
 			return Ring{}, err
