@@ -1,14 +1,11 @@
 package etcd_test
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
 	"net"
-	"net/http"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -294,48 +291,18 @@ func wantLoaded(t *testing.T, store *etcd.Store, version string) {
 	}
 }
 
-// etcdctl asks etcd for something, as its administrator does.
-func etcdctl(t *testing.T, server *localetcd.Server, path string, question any) {
+// withUser has etcd want a user, and know sts, who may use the key alone.
+func withUser(t *testing.T, server *localetcd.Server) {
 	t.Helper()
-	body, err := json.Marshal(question)
-	if err != nil {
+	if err := server.WantUser(t.Context(), "sts", "hunter2", key); err != nil {
 		t.Fatal(err)
-	}
-	res, err := http.Post(server.URL+path, "application/json", bytes.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer res.Body.Close()
-	if said, _ := io.ReadAll(res.Body); res.StatusCode != http.StatusOK {
-		t.Fatalf("%s: %s %s", path, res.Status, said)
-	}
-}
-
-// withUsers has etcd want a user, and know sts, who may use the key alone.
-func withUsers(t *testing.T, server *localetcd.Server) {
-	t.Helper()
-	type object = map[string]any
-	for _, ask := range []struct {
-		path     string
-		question object
-	}{
-		{"/v3/auth/user/add", object{"name": "root", "password": "hunter1"}},
-		{"/v3/auth/user/add", object{"name": "sts", "password": "hunter2"}},
-		{"/v3/auth/role/add", object{"name": "root"}},
-		{"/v3/auth/role/add", object{"name": "keys"}},
-		{"/v3/auth/role/grant", object{"name": "keys", "perm": object{"permType": "READWRITE", "key": []byte(key)}}},
-		{"/v3/auth/user/grant", object{"user": "root", "role": "root"}},
-		{"/v3/auth/user/grant", object{"user": "sts", "role": "keys"}},
-		{"/v3/auth/enable", object{}},
-	} {
-		etcdctl(t, server, ask.path, ask.question)
 	}
 }
 
 func TestStore_isAUser(t *testing.T) {
 	t.Parallel()
 	server := start(t, localetcd.Options{Args: []string{"--auth-token-ttl=1", "--bcrypt-cost=4"}})
-	withUsers(t, server)
+	withUser(t, server)
 	sts := etcd.Options{Endpoints: []string{server.URL}, User: "sts", Password: secret.New("hunter2")}
 	for name, spoil := range map[string]func(*etcd.Options){
 		"no user":          func(o *etcd.Options) { o.User = "" },
@@ -385,7 +352,7 @@ func TestNew_refusesWhatCannotBeMeant(t *testing.T) {
 // docs/errors.md shows the problems of this package as they are rendered here.
 func TestErrorsPage_showsWhatIsRendered(t *testing.T) {
 	server := start(t, localetcd.Options{Args: []string{"--bcrypt-cost=4"}})
-	withUsers(t, server)
+	withUser(t, server)
 	_, _, err := mustStore(t, etcd.Options{Endpoints: []string{server.URL}, User: "sts", Password: secret.New("hunter3")}).Load(t.Context())
 	p := diag.As(err)
 	p.Facts[0].Value = "https://etcd-1.example.com:2379" // its own port is another each time
