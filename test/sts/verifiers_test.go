@@ -3,10 +3,8 @@
 package sts
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"maps"
 	"os"
 	"strings"
@@ -15,7 +13,6 @@ import (
 
 	"github.com/tailjoin/tailjoin/internal/sts/keyring"
 	"github.com/tailjoin/tailjoin/internal/sts/verifiers"
-	"github.com/tailjoin/tailjoin/test/sts/world"
 )
 
 const lifetime = 5 * time.Minute
@@ -37,7 +34,7 @@ func everyAlgorithm() string {
 // The program of a release gives out tokens; whoever verifies them has nothing but the address of the issuer. One of them is not
 // written in Go.
 func TestTokens_areAcceptedByOthersAndNotWhenAnythingIsWrong(t *testing.T) {
-	s := serve(t, everyAlgorithm())
+	s := serve(t, everyAlgorithm(), "https://*.example.com")
 	old := map[string]verifiers.Claim{}
 	for _, algorithm := range keyring.Algorithms() {
 		old[algorithm] = s.claim(algorithm)
@@ -78,41 +75,6 @@ func cases(name string, claims map[string]verifiers.Claim, good bool) (all []ver
 	return all
 }
 
-// A service is the program, for one test.
-type service struct {
-	t *testing.T
-	*world.Service
-}
-
-func serve(t *testing.T, config string) *service {
-	t.Helper()
-	dir, err := os.MkdirTemp("/tmp", "sts") // short: a socket is in it
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	programs, _ := world.Kept()
-	w, err := world.New(context.Background(), programs, dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { w.Close() })
-	// It looks at its keys more often than anybody would have it in production.
-	s, err := w.Serve(t.Context(), 80, config, io.Discard, "TAILJOIN_STS_SIGNING_KEY_ROTATION_REFRESH=500ms")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Stop(); err != nil {
-			t.Error(err)
-		}
-		if t.Failed() {
-			t.Logf("the service's log:\n%s", s.Log())
-		}
-	})
-	return &service{t, s}
-}
-
 // claim is that of a new token.
 func (s *service) claim(algorithm string) verifiers.Claim {
 	s.t.Helper()
@@ -122,13 +84,6 @@ func (s *service) claim(algorithm string) verifiers.Claim {
 		s.t.Fatal(err)
 	}
 	return c
-}
-
-func (s *service) run(args ...string) {
-	s.t.Helper()
-	if _, err := s.Run(s.t.Context(), args...); err != nil {
-		s.t.Fatal(err)
-	}
 }
 
 // verify has everybody look at every case.
@@ -156,15 +111,8 @@ func (s *service) compare(verifier string, c verifiers.Case, err error) {
 // published are the names of the keys that a verifier finds.
 func (s *service) published() map[string]bool {
 	s.t.Helper()
-	res, err := s.Get(s.t.Context(), "/.well-known/jwks.json")
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	defer res.Body.Close()
 	var set struct{ Keys []struct{ Kid string } }
-	if err := json.NewDecoder(res.Body).Decode(&set); err != nil {
-		s.t.Fatal(err)
-	}
+	s.json("/.well-known/jwks.json", &set)
 	names := map[string]bool{}
 	for _, k := range set.Keys {
 		names[k.Kid] = true
@@ -197,17 +145,4 @@ func (s *service) ageRetired(by time.Duration) {
 	if err != nil || aged == 0 {
 		s.t.Fatalf("%d keys were retired: %v", aged, err)
 	}
-}
-
-// await waits for what the service does when it looks at its keys again.
-func (s *service) await(what string, done func() bool) {
-	s.t.Helper()
-	again := time.NewTicker(100 * time.Millisecond)
-	defer again.Stop()
-	for end := time.Now().Add(time.Minute); time.Now().Before(end); <-again.C {
-		if done() {
-			return
-		}
-	}
-	s.t.Fatal("waiting in vain: ", what)
 }

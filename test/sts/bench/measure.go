@@ -47,7 +47,7 @@ func measure(ctx context.Context, o options) ([]target, error) {
 	}
 	defer os.RemoveAll(dir)
 	programs, _ := world.Kept()
-	w, err := world.New(ctx, programs, dir)
+	w, err := world.New(ctx, programs, dir, audience)
 	if err != nil {
 		return nil, err
 	}

@@ -13,6 +13,7 @@ package world
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -22,15 +23,13 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/tailjoin/tailjoin/internal/localtailnet"
 	"github.com/tailjoin/tailjoin/internal/sts/policy"
 	"tailscale.com/tailcfg"
 )
-
-// Audience is a pattern: the caller is granted these.
-const Audience = "https://*.example.com"
 
 // A World is a tailnet of two nodes: the machine, and who asks it.
 type World struct {
@@ -45,10 +44,15 @@ type World struct {
 
 const machineName, callerName = "sts", "web"
 
-// New starts a tailnet and joins both nodes. dir is for files of all kinds.
-func New(ctx context.Context, p Programs, dir string) (w *World, err error) {
+// New starts a tailnet and joins both nodes. dir is for files of all kinds. The
+// caller is granted the audiences.
+func New(ctx context.Context, p Programs, dir string, audiences ...string) (w *World, err error) {
 	w = &World{programs: p, dir: dir}
-	if w.Tailnet, err = localtailnet.Start(ctx, localtailnet.Options{Grants: grants}); err != nil {
+	grant, err := json.Marshal(map[string][]string{"allowedAudiences": audiences})
+	if err != nil {
+		return nil, err
+	}
+	if w.Tailnet, err = localtailnet.Start(ctx, localtailnet.Options{Grants: granted(grant)}); err != nil {
 		return nil, err
 	}
 	defer func() {
@@ -61,7 +65,7 @@ func New(ctx context.Context, p Programs, dir string) (w *World, err error) {
 		return w, err
 	}
 	w.Caller = caller.IP
-	if err := command(ctx, "ip", "addr", "add", w.Caller.String()+"/32", "dev", "lo"); err != nil {
+	if err := command(ctx, "ip", "addr", "replace", w.Caller.String()+"/32", "dev", "lo"); err != nil {
 		return w, err
 	}
 	if err := w.startDaemon(); err != nil {
@@ -70,12 +74,14 @@ func New(ctx context.Context, p Programs, dir string) (w *World, err error) {
 	return w, w.logIn(ctx)
 }
 
-// grants let the caller have the audiences.
-func grants(src, dst localtailnet.Node) tailcfg.PeerCapMap {
-	if !strings.HasPrefix(src.Name, callerName+".") || !strings.HasPrefix(dst.Name, machineName+".") {
-		return nil
+// granted is a policy that gives the caller one grant at the machine.
+func granted(grant json.RawMessage) func(src, dst localtailnet.Node) tailcfg.PeerCapMap {
+	return func(src, dst localtailnet.Node) tailcfg.PeerCapMap {
+		if !strings.HasPrefix(src.Name, callerName+".") || !strings.HasPrefix(dst.Name, machineName+".") {
+			return nil
+		}
+		return tailcfg.PeerCapMap{policy.Capability: {tailcfg.RawMessage(grant)}}
 	}
-	return tailcfg.PeerCapMap{policy.Capability: {tailcfg.RawMessage(`{"allowedAudiences":["` + Audience + `"]}`)}}
 }
 
 func (w *World) socket() string { return filepath.Join(w.dir, "s") }
@@ -113,8 +119,8 @@ func (w *World) Close() error {
 	if w.daemon == nil || w.daemon.Process == nil {
 		return nil
 	}
-	w.daemon.Process.Kill()
-	w.daemon.Wait()
+	w.daemon.Process.Signal(syscall.SIGTERM)
+	w.daemon.Wait() // its status says by which signal it ended
 	return nil
 }
 
