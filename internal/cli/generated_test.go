@@ -112,8 +112,8 @@ func hookWith() string {
 func actionOutputs() string {
 	var b strings.Builder
 	b.WriteString("outputs:\n")
-	for _, o := range outputs {
-		fmt.Fprintf(&b, "  %s:\n    description: %q\n    value: ${{ steps.join.outputs.%s }}\n", o.name, o.description, o.name)
+	for _, o := range allOutputs() {
+		fmt.Fprintf(&b, "  %s:\n    description: %q\n    value: ${{ steps.join.outputs.%s }}\n", o[0], o[1], o[0])
 	}
 	return b.String()
 }
@@ -131,10 +131,21 @@ func readmeInputs() string {
 func readmeOutputs() string {
 	var b strings.Builder
 	b.WriteString("| output | meaning |\n| --- | --- |\n")
-	for _, o := range outputs {
-		fmt.Fprintf(&b, "| `%s` | %s |\n", o.name, o.description)
+	for _, o := range allOutputs() {
+		fmt.Fprintf(&b, "| `%s` | %s |\n", o[0], o[1])
 	}
 	return b.String()
+}
+
+// allOutputs are the names and descriptions.
+func allOutputs() (all [][2]string) {
+	for _, o := range outputs {
+		all = append(all, [2]string{o.name, o.description})
+	}
+	for _, o := range tokenOutputs {
+		all = append(all, [2]string{o.name, o.description})
+	}
+	return all
 }
 
 // v4 are the inputs of tailscale/github-action, which all exist here.

@@ -27,6 +27,7 @@ type inputs struct {
 
 	idTokenSource, idTokenBody, idTokenKey string
 	idTokenHeaders                         secret.Text
+	stsURL, stsAudience                    string
 
 	ping, waitFor   string
 	exitNode        string
@@ -61,6 +62,7 @@ func (in *inputs) idToken(fs *flag.FlagSet) {
 	fs.Var(hidden{&in.idTokenHeaders}, "id-token-headers", "headers for a source that is a URL, one a line: Authorization: Bearer ${MY_TOKEN}")
 	fs.StringVar(&in.idTokenBody, "id-token-body", "", "body for a source that is a URL, which is then asked with POST")
 	fs.StringVar(&in.idTokenKey, "id-token-key", "", "JSON key of the token in an answer, such as data.token; empty tries the usual ones")
+	fs.StringVar(&in.stsURL, "sts-url", "", "token service on the tailnet (tailjoin-sts, or tsiam), for the source sts and for sts-audience: https://sts.TAILNET.ts.net")
 }
 
 // api are the inputs that say where Tailscale's API is, and who asks it if not
@@ -104,6 +106,7 @@ func (in *inputs) join(fs *flag.FlagSet) {
 	in.timeout = 2 * time.Minute
 	fs.Var(duration{&in.timeout}, "timeout", "time limit of the whole join, such as 90s or 2m")
 	fs.StringVar(&in.expectedTailnet, "expected-tailnet", "", "fail if the credential belongs to another tailnet than this")
+	fs.StringVar(&in.stsAudience, "sts-audience", "", "comma-separated audiences: once joined, get a token of the service at sts-url for each")
 
 	in.network, in.netfilter = "auto", "auto"
 	fs.Var(choice{&in.network, []string{"auto", "tun", "userspace"}}, "network", "auto, tun (a network interface, or fail) or userspace (proxies only)")

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"path/filepath"
 
+	"github.com/tailjoin/tailjoin/internal/ci"
 	"github.com/tailjoin/tailjoin/internal/diag"
 	"github.com/tailjoin/tailjoin/internal/idtoken"
 	"github.com/tailjoin/tailjoin/internal/join"
@@ -42,7 +43,7 @@ func (f *front) join(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	return f.tell(&in, result)
+	return f.tell(ctx, &in, result)
 }
 
 // openEnvFile has the job tell later commands by a file, if there is to be one.
@@ -67,7 +68,7 @@ func (f *front) runJoin(ctx context.Context, r join.Request, d join.Deps, mode s
 }
 
 // tell gives later steps what they need and says in a line what was done.
-func (f *front) tell(in *inputs, r join.Result) error {
+func (f *front) tell(ctx context.Context, in *inputs, r join.Result) error {
 	for _, o := range outputs {
 		if err := f.job.Output(o.name, o.value(r)); err != nil {
 			return err
@@ -77,6 +78,9 @@ func (f *front) tell(in *inputs, r join.Result) error {
 		return err
 	}
 	f.sayJoined("", r)
+	if err := f.tellTokens(ctx, in, r); err != nil {
+		return err
+	}
 	if err := f.job.Summary(summary(r)); err != nil {
 		f.log("").Debug("writing the summary", "error", err)
 	}
@@ -141,7 +145,7 @@ func (f *front) idTokens(in *inputs, audience string) (func(context.Context, str
 // it reads is hidden from now on.
 func (f *front) idTokenSource(in *inputs) (idtoken.Source, error) {
 	source, err := idtoken.Choose(idtoken.Env(f.env), idtoken.Wish{
-		Source: in.idTokenSource, Headers: in.idTokenHeaders, Body: in.idTokenBody, Key: in.idTokenKey,
+		Source: in.idTokenSource, Headers: in.idTokenHeaders, Body: in.idTokenBody, Key: in.idTokenKey, STS: in.stsURL, Proxy: f.env(ci.OutputVariable("http-proxy")),
 		Environ: without(f.Environ, own...),
 	})
 	for _, s := range source.Secrets(idtoken.Env(f.env)) {

@@ -54,9 +54,9 @@ func TestOutputs_areNoInputs(t *testing.T) {
 	for _, name := range inputNames() {
 		taken[ci.Variable(name)] = true
 	}
-	for _, o := range outputs {
-		if taken[ci.OutputVariable(o.name)] {
-			t.Errorf("the output %s is in the variable of an input, %s", o.name, ci.OutputVariable(o.name))
+	for _, o := range allOutputs() {
+		if taken[ci.OutputVariable(o[0])] {
+			t.Errorf("the output %s is in the variable of an input, %s", o[0], ci.OutputVariable(o[0]))
 		}
 	}
 }

@@ -37,7 +37,7 @@ func (f *front) request(ctx context.Context, in *inputs) (join.Request, error) {
 		Timeout:  in.timeout,
 	}
 	for _, fill := range []func(*inputs, *join.Request) error{
-		fillTags, fillTargets, f.fillUp, withinSpec, fillFlags, fillIdentity, checkServers, f.fillInstall,
+		fillTags, fillTargets, fillSTS, f.fillUp, withinSpec, fillFlags, fillIdentity, checkServers, f.fillInstall,
 	} {
 		if err := fill(in, &r); err != nil {
 			return join.Request{}, err

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/tailjoin/tailjoin/internal/child"
@@ -113,6 +114,7 @@ type run struct {
 	deps    join.Deps
 	command child.Command
 	path    []string // directories that the command finds programs in, first
+	tokens  []serviceToken
 }
 
 func (r *run) run(ctx context.Context) error {
@@ -132,7 +134,7 @@ func (r *run) run(ctx context.Context) error {
 	case err != nil:
 		return err
 	}
-	return r.runOn(result, signals)
+	return r.runOn(ctx, result, signals)
 }
 
 // join joins, until a signal asks for an end. If that comes too late to end the
@@ -157,11 +159,38 @@ func (r *run) hold(ctx context.Context) (join.Result, func(context.Context) erro
 	}
 	r.mask(r.request.Identity.Secret)
 	r.mask(r.request.Identity.AuthKey)
-	return join.Hold(ctx, r.request, r.deps)
+	result, leave, err := join.Hold(ctx, r.request, r.deps)
+	if err == nil {
+		err = r.firstTokens(ctx, result)
+	}
+	return result, leave, err
 }
 
-// runOn runs the command on the tailnet.
-func (r *run) runOn(result join.Result, signals <-chan os.Signal) error {
+// firstTokens gets what the token service is to give the command.
+func (r *run) firstTokens(ctx context.Context, result join.Result) (err error) {
+	if r.in.stsAudience == "" {
+		return nil
+	}
+	if r.tokens, err = r.serviceTokens(r.in, result); err != nil {
+		return err
+	}
+	for i, t := range r.tokens {
+		if r.tokens[i].expires, err = t.renew(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// runOn runs the command on the tailnet. Its tokens are kept fresh meanwhile.
+func (r *run) runOn(ctx context.Context, result join.Result, signals <-chan os.Signal) error {
+	ctx, stop := context.WithCancel(ctx)
+	var work sync.WaitGroup
+	defer work.Wait()
+	defer stop()
+	for _, t := range r.tokens {
+		work.Go(func() { r.keepFresh(ctx, t.expires, t.renew) })
+	}
 	r.flush()
 	r.command.Env = r.environ(result)
 	r.command.Files = []*os.File{file(r.In), file(r.Out), file(r.Err)}
@@ -187,6 +216,9 @@ func (r *run) environ(result join.Result) []string {
 	var added []variable
 	for _, o := range outputs {
 		added = append(added, variable{ci.OutputVariable(o.name), o.value(result)})
+	}
+	for _, o := range filesOf(r.tokens) {
+		added = append(added, variable{ci.OutputVariable(o.name), o.value})
 	}
 	added = append(added, r.proxyVariables(result)...)
 	if len(r.path) > 0 {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -26,30 +27,75 @@ func tokenVerbs() []command {
 
 // tokenGet is the command `token get`.
 func (f *front) tokenGet(ctx context.Context, args []string) error {
-	var in inputs
-	var to destination
+	g := getting{front: f}
 	fs := flag.NewFlagSet("token get", flag.ContinueOnError)
-	in.idToken(fs)
-	to.flags(fs)
+	g.flags(fs)
 	if err := parse(fs, f.job, args); err != nil {
 		return f.help(fs, err)
 	}
-	if err := to.check(f.job); err != nil {
+	if err := g.check(); err != nil {
 		return err
 	}
-	source, err := f.idTokenSource(&in)
-	if err != nil {
+	expires, err := g.get(ctx)
+	if err == nil && g.fresh {
+		f.keepFresh(ctx, expires, g.get)
+	}
+	return err
+}
+
+// A getting is one ID token on its way to whoever wants it.
+type getting struct {
+	*front
+	in    inputs
+	to    destination
+	shape shape
+	fresh bool
+
+	source   idtoken.Source
+	audience string
+}
+
+func (g *getting) flags(fs *flag.FlagSet) {
+	g.in.idToken(fs)
+	g.to.flags(fs)
+	g.shape.flags(fs)
+	fs.Var(boolean{&g.fresh}, "keep-fresh", "write the file again before the token in it expires, until a signal ends that")
+}
+
+// check refuses, before any work, what cannot be done.
+func (g *getting) check() (err error) {
+	if err := g.to.check(g.job); err != nil {
 		return err
 	}
-	audience := in.ownAudience()
-	if audience == "" && source.Audience == idtoken.Requested {
+	if g.fresh && g.to.file == "" {
+		return diag.Input("keep-fresh is for a file", "give file, too")
+	}
+	if err := g.shape.check(g.front, g.to); err != nil {
+		return err
+	}
+	if g.source, err = g.idTokenSource(&g.in); err != nil {
+		return err
+	}
+	g.audience = cmp.Or(g.in.audience, g.shape.audience(g.front), g.in.ownAudience())
+	if g.audience == "" && g.source.Audience == idtoken.Requested {
 		return diag.Input("an ID token is for somebody: it has an audience", "give audience, or oauth-client-id for one that is for Tailscale")
 	}
-	token, err := f.ownToken(ctx, source, audience)
+	return nil
+}
+
+func (g *getting) get(ctx context.Context) (expires time.Time, err error) {
+	token, err := g.ownToken(ctx, g.source, g.audience)
 	if err != nil {
-		return err
+		return expires, err
 	}
-	return f.deliver(token.Text, "id-token", to)
+	shaped, err := shapes[g.shape.name].write(ctx, g.front, g.shape, token)
+	if err != nil {
+		return expires, err
+	}
+	if g.fresh {
+		g.log("").Info("the file has a token", "file", g.to.file, "expires", shaped.expires.UTC().Format(time.RFC3339))
+	}
+	return shaped.expires, g.deliver(shaped.Text, "id-token", g.to)
 }
 
 // ownToken is an ID token of this job. An empty audience is any, of a source

@@ -16,6 +16,8 @@ type Wish struct {
 	Headers secret.Text // for url: lines of "Name: value"; ${NAME} is a variable
 	Body    string      // for url: it is sent with POST
 	Key     string      // of the token, in an answer that is JSON; "" tries the usual ones
+	STS     string      // for sts: address of the token service
+	Proxy   string      // for sts: HTTP proxy by which the tailnet can be reached; "" is none
 
 	Environ []string // NAME=VALUE that a command inherits; nil is all that this process has
 	Root    string   // where the platforms' own paths begin; "" is the file system's
@@ -58,6 +60,10 @@ func (w Wish) check() error {
 	}
 	if w.Key != "" && !of("env:", "file:", "url:", "command:") {
 		return diag.Input("id-token-key is for a source of your own", "give id-token-source: url:…, command:…, file:… or env:…, or leave it out")
+	}
+	if w.STS != "" {
+		_, err := STSTarget(w.STS)
+		return err
 	}
 	return nil
 }

@@ -33,6 +33,7 @@ func TestErrorsPage_showsWhatIsRendered(t *testing.T) {
 		nowhere,
 		sample(t, github, "", answering(401, "", nil)),
 		sample(t, aws, "aws", answering(400, "<Code>OutboundWebIdentityFederationDisabledException</Code>", nil)),
+		sampleOf(t, nil, idtoken.Wish{Source: "sts", STS: "http://sts.tail10ca1.ts.net"}, answering(403, `{"code":"audience_not_permitted"}`, nil)),
 		sample(t, devops, "", answering(200, "<!DOCTYPE html><title>Sign in</title>", nil)),
 		sample(t, map[string]string{"GITLAB_CI": "true", "TS_ID_TOKEN": tokenFor(t, "https://gitlab.com")}, "", nil),
 		sample(t, map[string]string{"SEMAPHORE": "true", "SEMAPHORE_OIDC_TOKEN": tokenFor(t, "https://acme.semaphoreci.com")}, "", nil),
@@ -46,11 +47,16 @@ func TestErrorsPage_showsWhatIsRendered(t *testing.T) {
 // sample asks for a token. Whatever name is asked, h answers.
 func sample(t *testing.T, vars map[string]string, source string, h http.HandlerFunc) error {
 	t.Helper()
+	return sampleOf(t, vars, idtoken.Wish{Source: source}, h)
+}
+
+func sampleOf(t *testing.T, vars map[string]string, wish idtoken.Wish, h http.HandlerFunc) error {
+	t.Helper()
 	server := strings.TrimPrefix(newPlatform(t).tcp(h), "http://")
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "tcp", server)
 	}
-	chosen, err := idtoken.Choose(env(vars), idtoken.Wish{Source: source})
+	chosen, err := idtoken.Choose(env(vars), wish)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -287,6 +287,14 @@ echo %q`, wanted, token))
 			return p.answers(exchange{want{"GET", "/localapi/v0/id-token", url.Values{"aud": {wanted}}, nil, ""}, `{"id_token":"TOKEN"}`})
 		},
 	},
+	{
+		name: "sts",
+		open: func(p *platform, h http.Handler) { p.wish.Source, p.wish.STS = "sts", p.tcp(h)+"/" },
+		serve: func(p *platform) http.HandlerFunc {
+			return p.answers(exchange{want{"POST", "/token", url.Values{"resource": {wanted}}, map[string]string{"X-Tsiam": "1", "Authorization": ""}, ""},
+				`{"access_token":"TOKEN","token_type":"Bearer","expires_in":"300","expires_on":"1787191500","not_before":"1787191170"}`})
+		},
+	},
 	{name: "env:", place: func(p *platform, token string) { p.wish.Source = "env:MINE"; p.set("MINE", token) }},
 	{name: "file:", place: func(p *platform, token string) { p.wish.Source = "file:" + p.lay("token", token+"\n") }},
 	{name: "file: of JSON", place: func(p *platform, token string) {

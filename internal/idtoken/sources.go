@@ -208,6 +208,17 @@ var sources = []Source{
 			silent: "see that it is logged in: tailscale status",
 		},
 	},
+	{
+		Name: "sts", Title: "tailjoin-sts, or tsiam, on the tailnet", Audience: Requested,
+		missing: stsMissing, fetch: sts,
+		Trust: Trust{Issuer: "the service's own, such as https://sts.TAILNET.ts.net", Subject: "the node's ID, or what the service makes of it"},
+		words: words{
+			giver: "the token service",
+			refused: "audience_not_allowed: the service's configuration has to list the audience\n" +
+				"audience_not_permitted: a grant of the tailnet's policy has to let this node have tokens for it",
+			silent: "see that this machine is on the tailnet, and that the policy lets it reach the service;\nnode_identity says that the service does not know this node (yet)",
+		},
+	},
 }
 
 const (

@@ -309,7 +309,7 @@ func TestCheck_ofADetectedSource_saysWhatToChange(t *testing.T) {
 
 func TestCheck_ofAChosenSourceThatIsNotThere_saysSo(t *testing.T) {
 	for source, word := range map[string]string{
-		"terraform": "TFC_WORKLOAD_IDENTITY_AUDIENCE_TAILSCALE", "tailscaled": "TS_SOCKET", "gitlab": "id_tokens", "namespace": "NSC_TOKEN_FILE",
+		"terraform": "TFC_WORKLOAD_IDENTITY_AUDIENCE_TAILSCALE", "tailscaled": "TS_SOCKET", "gitlab": "id_tokens", "namespace": "NSC_TOKEN_FILE", "sts": "sts-url: https://",
 		"env:NOT_THERE": "NOT_THERE", "file:/nowhere/token": "/nowhere/token", "command:no-such-program x": "no-such-program",
 	} {
 		p := newPlatform(t)
