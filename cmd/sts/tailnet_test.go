@@ -29,8 +29,13 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asProgram) != "" {
 		main()
 	}
-	os.Exit(m.Run())
+	status := m.Run()
+	os.RemoveAll(built)
+	os.Exit(status)
 }
+
+// built is where tests put programs that they build.
+var built = filepath.Join(os.TempDir(), fmt.Sprintf("sts-test-%d", os.Getpid()))
 
 // patience is for a machine that is busy with other tests.
 const patience = time.Minute
