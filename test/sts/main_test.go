@@ -44,5 +44,10 @@ func prepare(ctx context.Context) error {
 		os.Setenv(packagesMissing, err.Error())
 	}
 	os.Setenv(packagesAt, dir)
+	plugin, err := buildVault()
+	if err != nil {
+		os.Setenv(vaultMissing, err.Error())
+	}
+	os.Setenv(vaultAt, plugin)
 	return nil
 }
