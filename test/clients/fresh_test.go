@@ -96,34 +96,3 @@ func wantFiles(t *testing.T, dir string, want ...string) {
 		t.Errorf("the directory has %v, want %v", got, want)
 	}
 }
-
-func TestKubernetes_getsACredential(t *testing.T) {
-	issuer := serve(t, "kubernetes")
-	out, err := tailjoin(t, strings.Fields("token get --id-token-source sts --sts-url "+issuer+" --audience kubernetes --output kubernetes")...).Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	// Source: https://kubernetes.io/docs/reference/config-api/client-authentication.v1.
-	var credential struct {
-		APIVersion string `json:"apiVersion"`
-		Kind       string `json:"kind"`
-		Status     struct {
-			Token      string    `json:"token"`
-			Expiration time.Time `json:"expirationTimestamp"`
-		} `json:"status"`
-	}
-	decoder := json.NewDecoder(strings.NewReader(string(out)))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&credential); err != nil {
-		t.Fatalf("%v in %s", err, out)
-	}
-	if credential.APIVersion != "client.authentication.k8s.io/v1" || credential.Kind != "ExecCredential" {
-		t.Errorf("it is %s %s", credential.APIVersion, credential.Kind)
-	}
-	if left := time.Until(credential.Status.Expiration); left < 50*time.Second || left > 61*time.Second {
-		t.Errorf("it expires in %v", left)
-	}
-	if err := verified(t.Context(), issuer, "kubernetes", credential.Status.Token); err != nil {
-		t.Error(err)
-	}
-}
