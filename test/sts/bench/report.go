@@ -17,7 +17,7 @@ type report struct{ out io.Writer }
 const busy = 1.0
 
 func (r report) header() {
-	fmt.Fprintf(r.out, "tailjoin-sts bench, %s: ES256, one node that asks, known to the service for a second each time it was looked up\n\n", time.Now().Format("2006-01-02 15:04"))
+	fmt.Fprintf(r.out, "tailjoin-sts bench, %s: ES256, for one node, which the service looks up once a second\n\n", time.Now().Format("2006-01-02 15:04"))
 	fmt.Fprintf(r.out, "machine   %s; the service, the bare handler and the load tool share them\n", machine())
 	if now := load(); now > busy {
 		fmt.Fprintf(r.out, "WARNING   other programs are running, the load is %.1f: the figures will be worse than they are\n", now)
