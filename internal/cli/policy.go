@@ -80,7 +80,7 @@ func (r *policyRun) look(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.plan = &plan
+	r.plan = plan
 	r.print(plan.Diff())
 	r.print(plan.Effect())
 	r.sayVersions()
@@ -120,7 +120,7 @@ func (r *policyRun) diff(context.Context) error {
 }
 
 func (r *policyRun) test(ctx context.Context) error {
-	warnings, err := r.tailnet.Test(ctx, *r.plan)
+	warnings, err := r.tailnet.Test(ctx, r.plan)
 	r.warnings = warnings
 	for _, at := range warnings {
 		r.job.Warn(at)
@@ -128,7 +128,7 @@ func (r *policyRun) test(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if l := r.tailnet.Lockout(ctx, *r.plan); !r.in.allowLockout {
+	if l := r.tailnet.Lockout(ctx, r.plan); !r.in.allowLockout {
 		if p := l.Problem(); p != nil {
 			r.warn("apply will refuse this: " + diag.As(p).Summary + " (" + diag.As(p).Facts[0].Value + ")")
 		}
@@ -150,13 +150,13 @@ func (r *policyRun) apply(ctx context.Context) error {
 		return r.plan.RefuseEdits()
 	}
 	if r.plan.Changed() && !r.in.allowLockout {
-		l := r.tailnet.Lockout(ctx, *r.plan)
+		l := r.tailnet.Lockout(ctx, r.plan)
 		if err := l.Problem(); err != nil {
 			return err
 		}
 		r.warn(l.Warning())
 	}
-	now, err := r.tailnet.Apply(ctx, *r.plan, r.memory)
+	now, err := r.tailnet.Apply(ctx, r.plan, r.memory)
 	r.now = now
 	if err != nil {
 		return err

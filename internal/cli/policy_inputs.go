@@ -134,14 +134,12 @@ func (f *front) policyMemory(in *policyInputs) (policy.Memory, error) {
 	switch k := in.lastApplied; k.kind {
 	case "none":
 		return policy.Nowhere(), nil
-	case "file":
-		return policy.InFile(k.name), nil
 	case "variable":
 		return f.policyVariable(in)
 	default:
-		file := policy.InFile(policy.DefaultFile)
+		file := policy.InFile(cmp.Or(k.name, policy.DefaultFile))
 		variable, err := f.policyVariable(in)
-		if err != nil { // there is no GitHub here
+		if k.kind == "file" || err != nil { // there is no GitHub here
 			return file, nil
 		}
 		return policy.Either(variable, file, func(why string) { f.log("").Info(why) }), nil

@@ -28,7 +28,7 @@ type policyRun struct {
 
 	access  access.Request
 	memory  policy.Memory
-	tailnet policy.Tailnet
+	tailnet *policy.Tailnet
 
 	plan     *policy.Plan // nil until it is known
 	now      tsapi.Policy // the live policy after an apply

@@ -13,7 +13,7 @@ import (
 // Apply makes the file the live policy, if that is still the one that was
 // looked at, and has m remember it. If it is the live policy already, nobody is
 // asked for anything.
-func (t Tailnet) Apply(ctx context.Context, p Plan, m Memory) (tsapi.Policy, error) {
+func (t *Tailnet) Apply(ctx context.Context, p *Plan, m Memory) (tsapi.Policy, error) {
 	now := p.Live
 	if p.Changed() {
 		var err error
@@ -31,45 +31,47 @@ func (t Tailnet) Apply(ctx context.Context, p Plan, m Memory) (tsapi.Policy, err
 }
 
 // set is Apply's one change.
-func (t Tailnet) set(ctx context.Context, p Plan) (tsapi.Policy, error) {
+func (t *Tailnet) set(ctx context.Context, p *Plan) (tsapi.Policy, error) {
 	a := applying{Tailnet: t, Plan: p}
-	now, err := call(ctx, t, "applying "+p.Path, a.once)
+	err := t.call(ctx, "applying "+p.Path, a.once)
 	switch {
 	case err == nil:
-		return tsapi.Policy{Text: p.File.Text(), ETag: now.ETag}, nil
+		return tsapi.Policy{Text: p.File.Text(), ETag: a.now.ETag}, nil
 	case isChanged(err):
 		return t.changed(ctx, p)
 	case a.unknown(err):
 		return t.settle(ctx, p, err)
 	default:
-		return now, ended(ctx, p.explainRefusal(err))
+		return a.now, ended(ctx, p.explainRefusal(err))
 	}
 }
 
 // An applying is one Apply under way.
 type applying struct {
-	Tailnet
-	Plan
+	*Tailnet
+	*Plan
 	sent bool // the policy may be in force, whatever the answer was
+	now  tsapi.Policy
 }
 
 var errChanged = errors.New("the live policy is another one by now")
 
 // once sends the policy. The second time it looks first: the answer may have
 // been lost, and not what was asked for.
-func (a *applying) once(ctx context.Context) (tsapi.Policy, error) {
+func (a *applying) once(ctx context.Context) (err error) {
 	api := a.Asked.API
 	if a.sent {
-		live, err := api.Policy(ctx, a.Token)
-		if err != nil || isLive(a.File, live) {
-			return live, err
+		a.now, err = api.Policy(ctx, a.Token)
+		if err != nil || isLive(a.File, a.now) {
+			return err
 		}
-		if Version(live) != Version(a.Live) {
-			return live, errChanged
+		if Version(a.now) != Version(a.Live) {
+			return errChanged
 		}
 	}
 	a.sent = true
-	return api.SetPolicy(ctx, a.Token, a.File.Text(), Version(a.Live))
+	a.now, err = api.SetPolicy(ctx, a.Token, a.File.Text(), Version(a.Live))
+	return err
 }
 
 // unknown holds if nobody said whether the policy was taken.
@@ -84,7 +86,7 @@ func isChanged(err error) bool {
 }
 
 // changed looks who was quicker: somebody with the same policy, or with another.
-func (t Tailnet) changed(ctx context.Context, p Plan) (tsapi.Policy, error) {
+func (t *Tailnet) changed(ctx context.Context, p *Plan) (tsapi.Policy, error) {
 	live, err := t.live(ctx)
 	if err != nil || isLive(p.File, live) {
 		return live, ended(ctx, err)
@@ -93,7 +95,7 @@ func (t Tailnet) changed(ctx context.Context, p Plan) (tsapi.Policy, error) {
 }
 
 // settle looks once more when the last answer was none.
-func (t Tailnet) settle(ctx context.Context, p Plan, cause error) (tsapi.Policy, error) {
+func (t *Tailnet) settle(ctx context.Context, p *Plan, cause error) (tsapi.Policy, error) {
 	live, err := t.live(ctx)
 	switch {
 	case err != nil:

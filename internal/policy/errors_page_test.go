@@ -47,9 +47,9 @@ func mustParse(t *testing.T, sources ...policyfile.Source) *policyfile.File {
 	return f
 }
 
-func newPlan(t *testing.T, file, live, last string) Plan {
+func newPlan(t *testing.T, file, live, last string) *Plan {
 	t.Helper()
-	p := Plan{
+	p := &Plan{
 		Path: "policy.hujson", File: mustParse(t, policyfile.Source{Name: "policy.hujson", Text: []byte(file)}),
 		Live: tsapi.Policy{Text: []byte(live)}, Last: Last{last, "the variable TAILJOIN_POLICY_ETAG of acme/web"},
 	}
@@ -61,7 +61,7 @@ func newPlan(t *testing.T, file, live, last string) Plan {
 func TestErrorsPage_showsWhatIsRendered(t *testing.T) {
 	plan := newPlan(t, newerPolicy, theirPolicy, policyfile.ETag([]byte(olderPolicy)))
 	meanwhile := newPlan(t, newerPolicy, olderPolicy, "")
-	tailnet := Tailnet{Asked: access.Request{API: &tsapi.Client{Tailnet: "acme.example"}}, Token: tsapi.AccessToken{Scopes: []string{"auth_keys"}}}
+	tailnet := &Tailnet{Asked: access.Request{API: &tsapi.Client{Tailnet: "acme.example"}}, Token: tsapi.AccessToken{Scopes: []string{"auth_keys"}}}
 	_, empty := Parse([]policyfile.Source{{Name: "policy.hujson"}})
 	_, noHuJSON := Parse([]policyfile.Source{{Name: "policy.hujson", Text: []byte("{\n\t\"grants\": [\n\t\t{\"src\": [\"*\"] \"dst\": [\"*\"]},\n\t],\n}\n")}})
 	_, twice := Parse([]policyfile.Source{
@@ -78,7 +78,7 @@ func TestErrorsPage_showsWhatIsRendered(t *testing.T) {
 		plan.explainRefusal(tailnet.explain("applying policy.hujson", &tsapi.Error{Status: 400, Message: `line 5, column 37: tag not found: "tag:bd"`})),
 		plan.RefuseEdits(),
 		meanwhile.changedElsewhere(tsapi.Policy{Text: []byte(theirPolicy)}),
-		Lockout{Own: []string{"tag:ci"}}.Problem(),
+		(&Lockout{Own: []string{"tag:ci"}}).Problem(),
 		meanwhile.outcomeUnknown(&retry.Later{Err: errors.New("read tcp 10.0.0.2:41234->192.0.2.1:443: connection reset by peer")}),
 		notKept(plan, InFile("/readonly/version-cache.json"), errors.New("open /readonly/version-cache.json.1: read-only file system")),
 		pullsSeveral("policy", policyfile.Diff(mustParse(t, policyfile.Source{Name: "policy/rules.hujson", Text: []byte(olderPolicy)}),

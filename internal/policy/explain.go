@@ -20,7 +20,7 @@ func problem(code, summary, hint string, err error, facts ...diag.Fact) *diag.Pr
 
 // explain says what can be done about a refusal of the API, but for one of the
 // policy itself.
-func (t Tailnet) explain(doing string, cause error) error {
+func (t *Tailnet) explain(doing string, cause error) error {
 	err := fmt.Errorf("%s: %w", doing, cause)
 	answer, ok := access.Refusal(err)
 	if !ok {
@@ -62,7 +62,7 @@ func ended(ctx context.Context, err error) error {
 
 // RefuseEdits is the problem with a live policy that somebody changed
 // elsewhere, and the file undoes that.
-func (p Plan) RefuseEdits() error {
+func (p *Plan) RefuseEdits() error {
 	return problem("policy-edited", "the live policy was changed by somebody else than this workflow",
 		"applying the file would undo that: see the change in the log. To keep it, run\n"+
 			"  tailjoin policy pull --policy-file "+p.Path+"\n"+
@@ -71,7 +71,7 @@ func (p Plan) RefuseEdits() error {
 }
 
 // facts are the names of the three versions.
-func (p Plan) facts() []diag.Fact {
+func (p *Plan) facts() []diag.Fact {
 	last := p.Last.ETag
 	if last != "" {
 		last += " in " + p.Last.Where
@@ -81,7 +81,7 @@ func (p Plan) facts() []diag.Fact {
 
 // changedElsewhere is the problem with a policy that somebody changed between
 // our look and our change.
-func (p Plan) changedElsewhere(live tsapi.Policy) error {
+func (p *Plan) changedElsewhere(live tsapi.Policy) error {
 	facts := []diag.Fact{{Name: "looked at", Value: Version(p.Live)}, {Name: "live", Value: Version(live)}}
 	now, err := policyfile.Parse(policyfile.Source{Name: livePolicy, Text: live.Text})
 	if err == nil && p.Was != nil {
@@ -92,12 +92,12 @@ func (p Plan) changedElsewhere(live tsapi.Policy) error {
 			"  tailjoin policy pull --policy-file "+p.Path+"\nand commit what it writes", nil, facts...)
 }
 
-func (p Plan) outcomeUnknown(cause error) error {
+func (p *Plan) outcomeUnknown(cause error) error {
 	return problem("policy-outcome-unknown", "nobody said whether the policy was applied",
 		"run it again: if it is in force, that changes nothing", fmt.Errorf("applying %s: %w", p.Path, cause), p.facts()[:2]...)
 }
 
-func notKept(p Plan, m Memory, cause error) error {
+func notKept(p *Plan, m Memory, cause error) error {
 	return problem("policy-not-kept", "the policy is in force, and that could not be remembered",
 		"the next run will take it for a change by somebody else. See last-applied, and run this again: that changes the policy no more", cause,
 		diag.Fact{Name: "kept in", Value: m.Where()}, diag.Fact{Name: "was", Value: p.Last.ETag})

@@ -91,7 +91,7 @@ func (tm *team) writeTo(path, text string) {
 	}
 }
 
-func (tm *team) open(ctx context.Context) policy.Tailnet {
+func (tm *team) open(ctx context.Context) *policy.Tailnet {
 	tm.t.Helper()
 	tailnet, err := policy.Open(ctx, tm.who)
 	if err != nil {
@@ -101,7 +101,7 @@ func (tm *team) open(ctx context.Context) policy.Tailnet {
 }
 
 // look is the first half of each verb.
-func (tm *team) look() (policy.Tailnet, policy.Plan) {
+func (tm *team) look() (*policy.Tailnet, *policy.Plan) {
 	tm.t.Helper()
 	file, err := parse(tm.path)
 	if err != nil {

@@ -2,13 +2,10 @@ package policy
 
 import (
 	"context"
-	"encoding/json"
-	"maps"
 	"slices"
 	"strings"
 
 	"github.com/tailjoin/tailjoin/internal/diag"
-	"github.com/tailjoin/tailjoin/internal/policyfile"
 )
 
 // A Lockout is what a policy takes from the credential that applies it.
@@ -21,10 +18,10 @@ type Lockout struct {
 // Lockout looks whether the file takes tags from the credential: without them
 // in tagOwners it can make no auth key any more, and a job that joins by it
 // stays out.
-func (t Tailnet) Lockout(ctx context.Context, p Plan) Lockout {
-	l := Lockout{Tags: missing(owned(p.Was), owned(p.File))}
+func (t *Tailnet) Lockout(ctx context.Context, p *Plan) *Lockout {
+	l := &Lockout{Tags: p.gone()}
 	if len(l.Tags) == 0 || !t.Asked.APIKey.IsZero() {
-		return Lockout{Known: true}
+		return &Lockout{Known: true}
 	}
 	tags, known := t.tags(ctx)
 	l.Known = known
@@ -38,7 +35,7 @@ func (t Tailnet) Lockout(ctx context.Context, p Plan) Lockout {
 
 // tags are those of the credential: the access token says them, or the API,
 // which shows a credential itself.
-func (t Tailnet) tags(ctx context.Context) (tags []string, known bool) {
+func (t *Tailnet) tags(ctx context.Context) (tags []string, known bool) {
 	if len(t.Token.Tags) > 0 || t.Asked.ClientID == "" {
 		return t.Token.Tags, len(t.Token.Tags) > 0
 	}
@@ -46,29 +43,18 @@ func (t Tailnet) tags(ctx context.Context) (tags []string, known bool) {
 	return cred.Tags, err == nil
 }
 
-// owned are the tags that a policy lets somebody give.
-func owned(f *policyfile.File) []string {
-	if f == nil {
-		return nil
-	}
-	var sections struct {
-		TagOwners map[string]json.RawMessage `json:"tagOwners"`
-	}
-	json.Unmarshal(f.JSON(), &sections) // a section of another form is the API's to refuse
-	return slices.Sorted(maps.Keys(sections.TagOwners))
-}
-
-func missing(before, after []string) (gone []string) {
-	for _, tag := range before {
-		if !slices.Contains(after, tag) {
-			gone = append(gone, tag)
+// gone are the tags that somebody may give now, and nobody by the file.
+func (p *Plan) gone() (tags []string) {
+	for _, c := range p.Changes {
+		if strings.EqualFold(c.Section, "tagOwners") && c.New == nil && c.Old.Name != "" {
+			tags = append(tags, c.Old.Name)
 		}
 	}
-	return gone
+	return tags
 }
 
 // Problem is nil unless the credential loses a tag.
-func (l Lockout) Problem() error {
+func (l *Lockout) Problem() error {
 	if len(l.Own) == 0 {
 		return nil
 	}
@@ -83,7 +69,7 @@ func (l Lockout) Problem() error {
 
 // Warning is what to say if nobody can tell whether it is the credential's tags
 // that go; "" otherwise.
-func (l Lockout) Warning() string {
+func (l *Lockout) Warning() string {
 	if l.Known || len(l.Tags) == 0 {
 		return ""
 	}

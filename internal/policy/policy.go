@@ -25,9 +25,9 @@ type Tailnet struct {
 }
 
 // Open gets an access token.
-func Open(ctx context.Context, r access.Request) (Tailnet, error) {
+func Open(ctx context.Context, r access.Request) (*Tailnet, error) {
 	token, err := r.Get(ctx)
-	return Tailnet{r, token}, ended(ctx, err)
+	return &Tailnet{r, token}, ended(ctx, err)
 }
 
 // A Plan is the three versions of a policy, and what sets them apart.
@@ -44,7 +44,7 @@ type Plan struct {
 
 // Changed reports whether the file is another policy than the live one.
 // Comments count, and how it is formatted does not.
-func (p Plan) Changed() bool { return !isLive(p.File, p.Live) }
+func (p *Plan) Changed() bool { return !isLive(p.File, p.Live) }
 
 func isLive(f *policyfile.File, live tsapi.Policy) bool {
 	return f.ETag() == policyfile.ETag(live.Text)
@@ -52,10 +52,10 @@ func isLive(f *policyfile.File, live tsapi.Policy) bool {
 
 // Edited reports whether somebody changed the live policy since it was last
 // applied from the file. Nobody knows that before a first time.
-func (p Plan) Edited() bool { return p.Last.ETag != "" && !p.Last.is(p.Live) }
+func (p *Plan) Edited() bool { return p.Last.ETag != "" && !p.Last.is(p.Live) }
 
 // Overwrites reports whether applying the file undoes what somebody changed.
-func (p Plan) Overwrites() bool { return p.Changed() && p.Edited() }
+func (p *Plan) Overwrites() bool { return p.Changed() && p.Edited() }
 
 // Version is the name of a version that is kept: the API's own, or if that
 // gives none, the one it would give.
@@ -68,7 +68,7 @@ func Version(p tsapi.Policy) string {
 
 // Look reads the live policy and the last applied version, at the same time,
 // and compares.
-func (t Tailnet) Look(ctx context.Context, path string, file *policyfile.File, m Memory) (Plan, error) {
+func (t *Tailnet) Look(ctx context.Context, path string, file *policyfile.File, m Memory) (*Plan, error) {
 	type loaded struct {
 		Last
 		err error
@@ -81,9 +81,9 @@ func (t Tailnet) Look(ctx context.Context, path string, file *policyfile.File, m
 	live, err := t.live(ctx)
 	known := <-last
 	if err = errors.Join(err, known.err); err != nil {
-		return Plan{}, ended(ctx, err)
+		return nil, ended(ctx, err)
 	}
-	p := Plan{Path: path, File: file, Live: live, Last: known.Last}
+	p := &Plan{Path: path, File: file, Live: live, Last: known.Last}
 	p.compare()
 	return p, nil
 }
@@ -98,17 +98,19 @@ func (p *Plan) compare() {
 // livePolicy is what people call it.
 const livePolicy = "the live policy"
 
-func (t Tailnet) live(ctx context.Context) (tsapi.Policy, error) {
-	return call(ctx, t, "reading the live policy", func(ctx context.Context) (tsapi.Policy, error) {
-		return t.Asked.API.Policy(ctx, t.Token)
+func (t *Tailnet) live(ctx context.Context) (live tsapi.Policy, err error) {
+	err = t.call(ctx, "reading the live policy", func(ctx context.Context) (err error) {
+		live, err = t.Asked.API.Policy(ctx, t.Token)
+		return err
 	})
+	return live, err
 }
 
 // call makes one call of the API, again if it failed in a way that may pass.
-func call[T any](ctx context.Context, t Tailnet, doing string, op func(context.Context) (T, error)) (T, error) {
-	value, err := retry.Do(ctx, t.Asked.Again, op)
+func (t *Tailnet) call(ctx context.Context, doing string, op func(context.Context) error) error {
+	_, err := retry.Do(ctx, t.Asked.Again, func(ctx context.Context) (bool, error) { return true, op(ctx) })
 	if err == nil || ctx.Err() != nil {
-		return value, err
+		return err
 	}
-	return value, access.Unanswered(t.Asked.API, t.explain(doing, err))
+	return access.Unanswered(t.Asked.API, t.explain(doing, err))
 }

@@ -23,7 +23,7 @@ type Pulled struct {
 // Pull writes the live policy into the file, as it is, with its comments. Of a
 // folder with several files nobody can say what belongs where: they stay, and
 // the error says what to change in which.
-func (t Tailnet) Pull(ctx context.Context, path string) (Pulled, error) {
+func (t *Tailnet) Pull(ctx context.Context, path string) (Pulled, error) {
 	live, err := t.live(ctx)
 	if err != nil {
 		return Pulled{}, ended(ctx, err)

@@ -20,7 +20,7 @@ type Report struct {
 }
 
 // Diff is the change by section, as text; "" if there is none.
-func (p Plan) Diff() string {
+func (p *Plan) Diff() string {
 	switch {
 	case !p.Changed():
 		return ""
@@ -34,7 +34,7 @@ func (p Plan) Diff() string {
 
 // Effect is who loses and who gains by the change, a line each; "" if nobody
 // does.
-func (p Plan) Effect() string {
+func (p *Plan) Effect() string {
 	if !p.Changed() || p.Was == nil {
 		return ""
 	}
@@ -58,7 +58,7 @@ func coloured(effect string) string {
 
 // Markdown is the report in so many bytes at most: a text that would be longer
 // is cut between two lines.
-func (r Report) Markdown(most int) string {
+func (r *Report) Markdown(most int) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "### Tailnet policy: %s\n\n", code(r.Path))
 	if r.Verdict != "" {
@@ -83,7 +83,7 @@ func (r Report) Markdown(most int) string {
 	return b.String()
 }
 
-func (p Plan) markdown(most int) string {
+func (p *Plan) markdown(most int) string {
 	effect := "Nobody gains or loses anything by it, as far as the file tells.\n\n"
 	if text := p.Effect(); text != "" {
 		effect = "Who loses and who gains by it:\n" + fence("diff", coloured(text), most/2)

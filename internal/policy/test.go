@@ -13,10 +13,12 @@ import (
 
 // Test asks the tailnet what it thinks of the file and has it run the tests in
 // it, also if nothing changed: groups and nodes may have.
-func (t Tailnet) Test(ctx context.Context, p Plan) (warnings []diag.Place, err error) {
+func (t *Tailnet) Test(ctx context.Context, p *Plan) (warnings []diag.Place, err error) {
 	doing := "validating " + p.Path
-	v, err := call(ctx, t, doing, func(ctx context.Context) (tsapi.Verdict, error) {
-		return t.Asked.API.ValidatePolicy(ctx, t.Token, p.File.Text())
+	var v tsapi.Verdict
+	err = t.call(ctx, doing, func(ctx context.Context) (err error) {
+		v, err = t.Asked.API.ValidatePolicy(ctx, t.Token, p.File.Text())
+		return err
 	})
 	if err != nil {
 		return nil, ended(ctx, p.explainRefusal(err))
@@ -34,7 +36,7 @@ func (t Tailnet) Test(ctx context.Context, p Plan) (warnings []diag.Place, err e
 
 // explainRefusal adds where in the files it is wrong to what the API says of a
 // policy that it does not take.
-func (p Plan) explainRefusal(err error) error {
+func (p *Plan) explainRefusal(err error) error {
 	answer, ok := access.Refusal(err)
 	if _, explained := errors.AsType[*diag.Problem](err); !ok || explained || answer.Status != http.StatusBadRequest {
 		return err
@@ -43,7 +45,7 @@ func (p Plan) explainRefusal(err error) error {
 }
 
 // refused is the problem with a policy that Tailscale does not take.
-func (p Plan) refused(cause error, v tsapi.Verdict) error {
+func (p *Plan) refused(cause error, v tsapi.Verdict) error {
 	places := p.inMessage(v.Message)
 	failed := false
 	for _, f := range v.Findings {
