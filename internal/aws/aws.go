@@ -53,7 +53,7 @@ const (
 )
 
 // Check reports what AWS would not understand.
-func (r Role) Check() error {
+func (r *Role) Check() error {
 	switch {
 	case !roleARN.Matches(r.ARN):
 		return diag.Input("a role of AWS is needed", "give --role-arn, or set AWS_ROLE_ARN: arn:aws:iam::123456789012:role/deploy", diag.Fact{Name: "role", Value: r.ARN})
@@ -69,7 +69,7 @@ const longest = 1 << 16
 // Assume exchanges an ID token for credentials. Nothing signs the request: the
 // token says who asks. What may change by itself is marked as *retry.Later.
 // Source: https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html.
-func (r Role) Assume(ctx context.Context, token secret.Text) (c Credentials, err error) {
+func (r *Role) Assume(ctx context.Context, token secret.Text) (c Credentials, err error) {
 	body := "Action=AssumeRoleWithWebIdentity&Version=2011-06-15&RoleArn=" + url.QueryEscape(r.ARN) +
 		"&RoleSessionName=" + url.QueryEscape(r.Session) + "&WebIdentityToken=" + url.QueryEscape(token.Reveal())
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.TrimSuffix(r.Endpoint, "/")+"/", strings.NewReader(body))
@@ -118,7 +118,7 @@ func element(xml, name string) string {
 	return strings.TrimSpace(text)
 }
 
-func (r Role) unanswered(err error) error {
+func (r *Role) unanswered(err error) error {
 	if wrapped, ok := errors.AsType[*url.Error](err); ok {
 		err = wrapped.Err
 	}
@@ -140,7 +140,7 @@ var hints = map[string]string{
 	"ExpiredTokenException": "see that this machine's clock, and the issuer's, are right",
 }
 
-func (r Role) refused(res *http.Response, xml string) error {
+func (r *Role) refused(res *http.Response, xml string) error {
 	code := element(xml, "Code")
 	err := retry.Status(fmt.Errorf("%s %s", res.Status, code), res.StatusCode, res.Header)
 	if code == "IDPCommunicationError" { // AWS could not ask the issuer for its keys

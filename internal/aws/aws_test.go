@@ -80,7 +80,7 @@ func TestAssume_tellsWhatMayPassFromWhatDoesNot(t *testing.T) {
 				io.WriteString(w, c.body)
 			}))
 			t.Cleanup(server.Close)
-			got, err := aws.Role{ARN: arn, Session: "x", Endpoint: server.URL}.Assume(t.Context(), secret.New("hunter2.hunter2.hunter2"))
+			got, err := (&aws.Role{ARN: arn, Session: "x", Endpoint: server.URL}).Assume(t.Context(), secret.New("hunter2.hunter2.hunter2"))
 			if c.code == "" {
 				if err != nil || got.KeyID != "A" || got.Secret.Reveal() != "s" || got.Token.Reveal() != "t" || !got.Expires.Equal(time.Date(2026, 8, 20, 2, 0, 0, 0, time.UTC)) {
 					t.Errorf("%+v, %v", got, err)

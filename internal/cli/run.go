@@ -114,7 +114,7 @@ type run struct {
 	deps    join.Deps
 	command child.Command
 	path    []string // directories that the command finds programs in, first
-	tokens  []serviceToken
+	tokens  []*serviceToken
 }
 
 func (r *run) run(ctx context.Context) error {
@@ -174,8 +174,8 @@ func (r *run) firstTokens(ctx context.Context, result join.Result) (err error) {
 	if r.tokens, err = r.serviceTokens(r.in, result); err != nil {
 		return err
 	}
-	for i, t := range r.tokens {
-		if r.tokens[i].expires, err = t.renew(ctx); err != nil {
+	for _, t := range r.tokens {
+		if t.expires, err = t.renew(ctx); err != nil {
 			return err
 		}
 	}

@@ -48,10 +48,10 @@ type serviceToken struct {
 }
 
 // serviceTokens are those of sts-audience, not asked for yet.
-func (f *front) serviceTokens(in *inputs, r join.Result) (all []serviceToken, err error) {
+func (f *front) serviceTokens(in *inputs, r join.Result) (all []*serviceToken, err error) {
 	source, err := idtoken.Choose(idtoken.Env(f.env), idtoken.Wish{Source: "sts", STS: in.stsURL, Proxy: proxy("http")(r)})
 	for i, audience := range spec.List(in.stsAudience) {
-		all = append(all, serviceToken{
+		all = append(all, &serviceToken{
 			front: f, source: source, audience: audience, file: filepath.Join(f.sessionDir(in), "tokens", strconv.Itoa(i+1)),
 		})
 	}
@@ -62,7 +62,7 @@ func (f *front) serviceTokens(in *inputs, r join.Result) (all []serviceToken, er
 const serviceLimit = 30 * time.Second
 
 // write gets the token and writes it to its file.
-func (t serviceToken) write(ctx context.Context) (token idtoken.Token, err error) {
+func (t *serviceToken) write(ctx context.Context) (token idtoken.Token, err error) {
 	ctx, cancel := context.WithTimeout(ctx, serviceLimit)
 	defer cancel()
 	if token, err = t.ownToken(ctx, t.source, t.audience); err != nil {
@@ -75,7 +75,7 @@ func (t serviceToken) write(ctx context.Context) (token idtoken.Token, err error
 }
 
 // renew is write, for who keeps the file fresh.
-func (t serviceToken) renew(ctx context.Context) (expires time.Time, err error) {
+func (t *serviceToken) renew(ctx context.Context) (expires time.Time, err error) {
 	token, err := t.write(ctx)
 	return token.Claims.Expires, err
 }
@@ -111,7 +111,7 @@ func (f *front) tellTokens(ctx context.Context, in *inputs, r join.Result) error
 }
 
 // filesOf are the outputs that are no secret.
-func filesOf(tokens []serviceToken) []variable {
+func filesOf(tokens []*serviceToken) []variable {
 	if len(tokens) == 0 {
 		return nil
 	}

@@ -88,7 +88,7 @@ func (g *getting) get(ctx context.Context) (expires time.Time, err error) {
 	if err != nil {
 		return expires, err
 	}
-	shaped, err := shapes[g.shape.name].write(ctx, g.front, g.shape, token)
+	shaped, err := shapes[g.shape.name].write(ctx, g.front, &g.shape, token)
 	if err != nil {
 		return expires, err
 	}

@@ -39,7 +39,7 @@ type shaped struct {
 // shapes are the forms. One more is a row.
 var shapes = map[string]struct {
 	audience func(*front) string // that is asked for if nobody names one; nil: there is none
-	write    func(context.Context, *front, shape, idtoken.Token) (shaped, error)
+	write    func(context.Context, *front, *shape, idtoken.Token) (shaped, error)
 }{
 	"token":      {nil, asToken},
 	"aws":        {func(*front) string { return "sts.amazonaws.com" }, asAWS},
@@ -48,7 +48,7 @@ var shapes = map[string]struct {
 }
 
 // audience is what a shape is for, unless the user names another.
-func (s shape) audience(f *front) string {
+func (s *shape) audience(f *front) string {
 	if usual := shapes[s.name].audience; usual != nil {
 		return usual(f)
 	}
@@ -73,13 +73,13 @@ func (s *shape) check(f *front, to destination) error {
 	return s.role.Check()
 }
 
-func asToken(_ context.Context, _ *front, _ shape, t idtoken.Token) (shaped, error) {
+func asToken(_ context.Context, _ *front, _ *shape, t idtoken.Token) (shaped, error) {
 	return shaped{t.Text, t.Claims.Expires}, nil
 }
 
 // asAWS has AWS exchange the token for a role's credentials.
 // Source: https://docs.aws.amazon.com/sdkref/latest/guide/feature-process-credentials.html.
-func asAWS(ctx context.Context, f *front, s shape, t idtoken.Token) (shaped, error) {
+func asAWS(ctx context.Context, f *front, s *shape, t idtoken.Token) (shaped, error) {
 	c, err := retry.Do(ctx, f.again, func(ctx context.Context) (aws.Credentials, error) { return s.role.Assume(ctx, t.Text) })
 	if err != nil {
 		return shaped{}, err
@@ -93,14 +93,14 @@ func asAWS(ctx context.Context, f *front, s shape, t idtoken.Token) (shaped, err
 // asGoogle is what Google's libraries read from the executable of an external
 // account.
 // Source: https://google.aip.dev/auth/4117.
-func asGoogle(_ context.Context, _ *front, _ shape, t idtoken.Token) (shaped, error) {
+func asGoogle(_ context.Context, _ *front, _ *shape, t idtoken.Token) (shaped, error) {
 	return shaped{jsonf(`{"version":1,"success":true,"token_type":"urn:ietf:params:oauth:token-type:jwt","id_token":%q,"expiration_time":%d}`,
 		t.Reveal(), t.Claims.Expires.Unix()), t.Claims.Expires}, nil
 }
 
 // asKubernetes is what kubectl and client-go read from a credential plugin.
 // Source: https://kubernetes.io/docs/reference/config-api/client-authentication.v1.
-func asKubernetes(_ context.Context, _ *front, _ shape, t idtoken.Token) (shaped, error) {
+func asKubernetes(_ context.Context, _ *front, _ *shape, t idtoken.Token) (shaped, error) {
 	return shaped{jsonf(`{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential","status":{"token":%q,"expirationTimestamp":%q}}`,
 		t.Reveal(), stampOf(t.Claims.Expires)), t.Claims.Expires}, nil
 }
