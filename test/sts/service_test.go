@@ -32,7 +32,7 @@ func serve(t *testing.T, config string, audiences ...string) *service {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { w.Close() })
+	t.Cleanup(w.Close)
 	// It looks at its keys more often than anybody would have it in production.
 	s, err := w.Serve(t.Context(), 80, config, io.Discard, "TAILJOIN_STS_SIGNING_KEY_ROTATION_REFRESH=500ms")
 	if err != nil {

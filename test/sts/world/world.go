@@ -14,7 +14,6 @@ package world
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -57,7 +56,7 @@ func New(ctx context.Context, p Programs, dir string, audiences ...string) (w *W
 	}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, w.Close())
+			w.Close()
 		}
 	}()
 	caller, err := w.StartPeer(ctx, localtailnet.PeerOptions{Hostname: callerName, Tags: []string{"tag:web"}})
@@ -113,15 +112,13 @@ func (w *World) logIn(ctx context.Context) error {
 	return nil
 }
 
-// Close ends the tailnet and the machine's place on it.
-func (w *World) Close() error {
-	w.Tailnet.Close()
-	if w.daemon == nil || w.daemon.Process == nil {
-		return nil
+// Close takes the machine off the tailnet and ends that.
+func (w *World) Close() {
+	defer w.Tailnet.Close()
+	if w.daemon != nil && w.daemon.Process != nil {
+		w.daemon.Process.Signal(syscall.SIGTERM)
+		w.daemon.Wait() // its status says by which signal it ended
 	}
-	w.daemon.Process.Signal(syscall.SIGTERM)
-	w.daemon.Wait() // its status says by which signal it ended
-	return nil
 }
 
 // Dial connects as the caller.
