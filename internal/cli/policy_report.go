@@ -80,16 +80,20 @@ func (r *policyRun) tell(ctx context.Context, err error) error {
 	if err != nil {
 		report.Problem = diag.As(err)
 	}
-	telling := r.tellSteps()
-	if err == nil { // a problem stands there already
-		telling = errors.Join(telling, r.job.Summary(report.Markdown(longestSummary)))
-	} else if r.plan != nil && r.plan.Changed() {
-		without := report
-		without.Problem = nil
-		telling = errors.Join(telling, r.job.Summary(without.Markdown(longestSummary)))
-	}
+	r.summary(report)
 	r.comment(ctx, report)
-	return telling
+	return r.tellSteps()
+}
+
+// summary is not worth failing for. A problem stands there already, by Report.
+func (r *policyRun) summary(report policy.Report) {
+	if report.Problem != nil && (r.plan == nil || !r.plan.Changed()) {
+		return
+	}
+	report.Problem = nil
+	if err := r.job.Summary(report.Markdown(longestSummary)); err != nil {
+		r.log.Debug("writing the summary", "error", err)
+	}
 }
 
 // longestSummary is less than the megabyte that GitHub takes of a step.
