@@ -4,6 +4,8 @@ package action
 
 import (
 	"context"
+	"encoding/json"
+	"net/http"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -27,6 +29,10 @@ var examples = map[string]struct {
 	"examples/github/several-tailnets.yml": {log: "Job succeeded", nodes: 2},
 	"examples/github/second-audience.yml":  {log: "Job succeeded", nodes: 1},
 	"examples/github/api-token.yml":        {replace: []string{"https://api.tailscale.com", "CONTROL"}, log: `"devices":`, nodes: 1},
+	"examples/github/token-service.yml": {
+		replace: []string{"https://sts.TAILNET.ts.net", "http://my-server.tail10ca1.ts.net:8080", "aws s3 ls", `grep -q . "$AWS_WEB_IDENTITY_TOKEN_FILE"`, "API: https://api.example.com", "API: http://my-server/"},
+		log:     "Hello from my-server", nodes: 1,
+	},
 	"examples/github/forgejo.yml": {
 		replace: []string{"enable-openid-connect: true\n", "", "runs-on: docker", "runs-on: ubuntu-latest", "https://github.com/tailjoin/tailjoin", "RELEASE"},
 		log:     "Hello from my-server", nodes: 1,
@@ -101,7 +107,25 @@ func (w *world) startPeer() {
 	w.t.Helper()
 	ctx, cancel := context.WithTimeout(w.t.Context(), 30*time.Second)
 	defer cancel()
-	if _, err := w.StartPeer(ctx, localtailnet.PeerOptions{}); err != nil {
+	peer, err := w.StartPeer(ctx, localtailnet.PeerOptions{})
+	if err != nil {
 		w.t.Fatal(err)
 	}
+	listener, err := peer.Listen("tcp", ":8080")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	service := &http.Server{Handler: http.HandlerFunc(w.giveToken)}
+	go service.Serve(listener)
+	w.t.Cleanup(func() { service.Close() })
+}
+
+// giveToken answers as a token service does. cmd/sts tests the real one.
+func (w *world) giveToken(rw http.ResponseWriter, r *http.Request) {
+	token, err := w.Issuer().Mint(r.URL.Query().Get("resource"), nil)
+	if err != nil || r.Method != "POST" || r.URL.Path != "/token" || r.Header.Get("X-Tsiam") == "" {
+		http.Error(rw, "", http.StatusBadRequest)
+		return
+	}
+	json.NewEncoder(rw).Encode(map[string]string{"access_token": token})
 }
