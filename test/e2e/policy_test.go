@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/tailjoin/tailjoin/internal/localtailnet"
 )
@@ -86,6 +87,8 @@ func (w *world) policy(args ...string) finished {
 			w.t.Fatal(err)
 		}
 	}
+	began := time.Now()
+	defer func() { w.t.Logf("policy %v took %v", args, time.Since(began).Round(time.Millisecond)) }()
 	return w.inRepository(append([]string{"policy"}, args...)...)
 }
 
@@ -291,4 +294,21 @@ func TestPolicy_takesAndGivesAccessToANodeThatIsThere(t *testing.T) {
 		w.mustWait(func() bool { return reaches() == c.allow })
 	}
 	w.mustLeave()
+}
+
+// Whoever hangs, the time limit holds.
+func TestPolicy_endsInTime(t *testing.T) {
+	t.Parallel()
+	for _, op := range []string{localtailnet.OpIDToken, localtailnet.OpExchange, localtailnet.OpPolicy} {
+		t.Run(op, func(t *testing.T) {
+			t.Parallel()
+			w, _ := newPolicyWorld(t)
+			w.fault(op, localtailnet.Fault{Hang: true})
+			began := time.Now()
+			w.wantEnded(w.onMain("apply", "--timeout=1s"), 1, "timeout", "raise timeout")
+			if took := time.Since(began); took > 10*time.Second {
+				t.Errorf("took %v", took)
+			}
+		})
+	}
 }
