@@ -1,3 +1,5 @@
+//go:build unix
+
 // Package clients has the clouds' own libraries get credentials by tailjoin and
 // the token service, from stand-ins of the clouds that verify what they are
 // shown.
