@@ -80,8 +80,11 @@ func (r *policyRun) tell(ctx context.Context, err error) error {
 	if err != nil {
 		report.Problem = diag.As(err)
 	}
+	if note := r.comment(ctx, report); note != "" {
+		r.log.Info(note)
+		report.Notes = append(report.Notes, note)
+	}
 	r.summary(report)
-	r.comment(ctx, report)
 	return r.tellSteps()
 }
 
@@ -161,20 +164,20 @@ func (r *policyRun) writeDiff(text string) (path string, err error) {
 }
 
 // comment has the pull request show the report. That it cannot is no reason to
-// fail: the job's summary has it.
-func (r *policyRun) comment(ctx context.Context, report policy.Report) {
+// fail: the job's summary has it, and why.
+func (r *policyRun) comment(ctx context.Context, report policy.Report) (note string) {
 	if !r.in.comment || r.job.Pull == 0 || ctx.Err() != nil {
-		return
+		return ""
 	}
 	err := r.setComment(ctx, report)
-	switch {
-	case err == nil:
-	case github.IsStatus(err, 403), github.IsStatus(err, 404), github.IsStatus(err, 401):
-		r.log.Info(fmt.Sprintf("the change is in the job's summary, and not in a comment on the pull request, since this token may not write one "+
-			"(it never may for a pull request from a fork; else give the job permissions: pull-requests: write): %v", errors.Unwrap(diag.As(err))))
-	default:
-		r.log.Info(fmt.Sprintf("the change is in the job's summary, and not in a comment on the pull request: %v", err))
+	if err == nil {
+		return ""
 	}
+	note = "This is not in a comment on the pull request: "
+	if github.IsStatus(err, 403) || github.IsStatus(err, 404) || github.IsStatus(err, 401) {
+		note += "the token may not write one. For a pull request from a fork it never may; else give the job permissions: pull-requests: write. "
+	}
+	return note + diag.As(err).Error()
 }
 
 func (r *policyRun) setComment(ctx context.Context, report policy.Report) error {

@@ -143,6 +143,33 @@ func TestApply_whenAnAnswerIsMissing(t *testing.T) {
 	}
 }
 
+// What may be in force is looked at before it is sent again.
+func TestApply_looksBeforeItSendsAgain(t *testing.T) {
+	for name, c := range map[string]struct {
+		fault localtailnet.Fault
+		asks  string
+	}{
+		"it was done":     {localtailnet.Fault{Method: "POST", Times: 1, Lost: true}, "POST GET"},
+		"it was not done": {localtailnet.Fault{Method: "POST", Times: 1, Cut: true}, "POST GET POST"},
+		"nobody knows":    {localtailnet.Fault{Method: "POST", Times: 2, Status: 502}, "POST GET POST GET POST"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tm := newTeam(t)
+			asked := tm.record()
+			tm.write(wider)
+			tailnet, plan := tm.look()
+			*asked = nil
+			tm.fault(c.fault)
+			if _, err := tailnet.Apply(t.Context(), plan, tm.memory); err != nil {
+				t.Error(err)
+			}
+			if got := strings.Join(*asked, " "); got != c.asks {
+				t.Errorf("asked %s, want %s", got, c.asks)
+			}
+		})
+	}
+}
+
 // The answer is lost, and before we look somebody changes it again.
 func TestApply_whenAnAnswerIsLostAndSomebodyChangesIt(t *testing.T) {
 	tm := newTeam(t)

@@ -2,6 +2,12 @@ package policy_test
 
 import (
 	"context"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -143,6 +149,26 @@ func (tm *team) fault(f localtailnet.Fault) {
 	if err := tm.SetFault(localtailnet.OpPolicy, f); err != nil {
 		tm.t.Fatal(err)
 	}
+}
+
+// record has the team speak to the API through a proxy, which notes the methods
+// of what is asked.
+func (tm *team) record() *[]string {
+	tm.t.Helper()
+	api, err := url.Parse(tm.ControlURL)
+	if err != nil {
+		tm.t.Fatal(err)
+	}
+	asked := new([]string)
+	proxy := httputil.NewSingleHostReverseProxy(api)
+	proxy.ErrorLog = log.New(io.Discard, "", 0)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		*asked = append(*asked, r.Method)
+		proxy.ServeHTTP(w, r)
+	}))
+	tm.t.Cleanup(server.Close)
+	tm.who.API = &tsapi.Client{BaseURL: server.URL}
+	return asked
 }
 
 // sets is how often the policy was set since the team began.

@@ -195,8 +195,8 @@ func TestPolicy_withATokenThatMayNotWrite(t *testing.T) {
 	w, hub := newPolicyWorld(t)
 	hub.ReadOnly(true)
 	w.writePolicy(strings.Replace(policyOfWeb, `"tcp:80"]`, `"tcp:80", "tcp:443"]`, 1))
-	w.wantEnded(w.onPull("test"), 0, "", "this token may not write one", "403")
-	wantParts(t, "the summary", w.file(filepath.Join(w.dir, "summary")), "+ gains  tag:ci → tag:server: tcp:443")
+	w.wantEnded(w.onPull("test"), 0, "", "the token may not write one", "403")
+	wantParts(t, "the summary", w.file(filepath.Join(w.dir, "summary")), "+ gains  tag:ci → tag:server: tcp:443", "> This is not in a comment on the pull request")
 	if comments := hub.Comments("acme/web", 5); len(comments) != 0 {
 		t.Errorf("comments %v", comments)
 	}
