@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"net/http"
@@ -38,7 +39,7 @@ func (t *Tailnet) set(ctx context.Context, p *Plan) (tsapi.Policy, error) {
 	case err == nil:
 		return tsapi.Policy{Text: p.File.Text(), ETag: a.now.ETag}, nil
 	case isChanged(err):
-		return t.changed(ctx, p)
+		return t.changed(ctx, p, err)
 	case a.unknown(err):
 		return t.settle(ctx, p, err)
 	default:
@@ -86,10 +87,13 @@ func isChanged(err error) bool {
 }
 
 // changed looks who was quicker: somebody with the same policy, or with another.
-func (t *Tailnet) changed(ctx context.Context, p *Plan) (tsapi.Policy, error) {
+func (t *Tailnet) changed(ctx context.Context, p *Plan, cause error) (tsapi.Policy, error) {
 	live, err := t.live(ctx)
-	if err != nil || isLive(p.File, live) {
+	switch {
+	case err != nil || isLive(p.File, live):
 		return live, ended(ctx, err)
+	case bytes.Equal(live.Text, p.Live.Text):
+		return tsapi.Policy{}, p.notItsVersion(cause)
 	}
 	return tsapi.Policy{}, p.changedElsewhere(live)
 }

@@ -1,6 +1,7 @@
 package policy_test
 
 import (
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -165,6 +166,41 @@ func TestApply_looksBeforeItSendsAgain(t *testing.T) {
 			}
 			if got := strings.Join(*asked, " "); got != c.asks {
 				t.Errorf("asked %s, want %s", got, c.asks)
+			}
+		})
+	}
+}
+
+// gitops-pusher ends with a panic where there is no tag.
+func TestApply_withTagsThatAProxyChanged(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(tag string) string
+		code   string
+	}{
+		"none":    {func(string) string { return "" }, ""},
+		"weak":    {func(tag string) string { return "W/" + tag }, ""},
+		"short":   {func(string) string { return `"` }, ""},
+		"another": {func(tag string) string { return strings.TrimSuffix(tag, `"`) + `-gzip"` }, "policy-refused"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tm := newTeam(t)
+			tm.record(func(res *http.Response) error {
+				res.Header.Set("ETag", c.change(res.Header.Get("ETag")))
+				return nil
+			})
+			tm.write(wider)
+			err := tm.apply()
+			if c.code != "" {
+				wantCode(t, err, c.code, "-gzip")
+				tm.wantLive(base)
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			tm.wantLive(wider)
+			if _, plan := tm.look(); plan.Changed() || plan.Edited() {
+				t.Errorf("changed %t, edited %t", plan.Changed(), plan.Edited())
 			}
 		})
 	}

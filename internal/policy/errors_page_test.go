@@ -76,6 +76,7 @@ func TestErrorsPage_showsWhatIsRendered(t *testing.T) {
 		noHuJSON, empty, twice,
 		plan.refused(errors.New("validating policy.hujson: test(s) failed"), testFails),
 		plan.explainRefusal(tailnet.explain("applying policy.hujson", &tsapi.Error{Status: 400, Message: `line 5, column 37: tag not found: "tag:bd"`})),
+		meanwhile.notItsVersion(tailnet.explain("applying policy.hujson", &tsapi.Error{Status: 412, Message: "precondition failed, invalid old hash"})),
 		plan.RefuseEdits(),
 		meanwhile.changedElsewhere(tsapi.Policy{Text: []byte(theirPolicy)}),
 		(&Lockout{Own: []string{"tag:ci"}}).Problem(),

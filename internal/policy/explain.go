@@ -92,6 +92,13 @@ func (p *Plan) changedElsewhere(live tsapi.Policy) error {
 			"  tailjoin policy pull --policy-file "+p.Path+"\nand commit what it writes", nil, facts...)
 }
 
+// notItsVersion is the problem with an API that does not know its own ETag.
+func (p *Plan) notItsVersion(cause error) error {
+	return problem("policy-refused", "the API does not take the version that it named, and nobody changed the policy",
+		"something between this machine and the API changes ETags, such as a proxy that compresses: have it leave them alone", cause,
+		diag.Fact{Name: "version", Value: Version(p.Live)})
+}
+
 func (p *Plan) outcomeUnknown(cause error) error {
 	return problem("policy-outcome-unknown", "nobody said whether the policy was applied",
 		"run it again: if it is in force, that changes nothing", fmt.Errorf("applying %s: %w", p.Path, cause), p.facts()[:2]...)

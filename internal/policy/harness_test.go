@@ -153,7 +153,7 @@ func (tm *team) fault(f localtailnet.Fault) {
 
 // record has the team speak to the API through a proxy, which notes the methods
 // of what is asked.
-func (tm *team) record() *[]string {
+func (tm *team) record(change ...func(*http.Response) error) *[]string {
 	tm.t.Helper()
 	api, err := url.Parse(tm.ControlURL)
 	if err != nil {
@@ -161,6 +161,9 @@ func (tm *team) record() *[]string {
 	}
 	asked := new([]string)
 	proxy := httputil.NewSingleHostReverseProxy(api)
+	for _, f := range change {
+		proxy.ModifyResponse = f
+	}
 	proxy.ErrorLog = log.New(io.Discard, "", 0)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		*asked = append(*asked, r.Method)
