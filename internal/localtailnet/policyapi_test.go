@@ -259,3 +259,11 @@ func TestTagOwners_decideWhichTagsAKeyMayGive(t *testing.T) {
 		}
 	}
 }
+
+// open lets tag:ci in at one port of tag:server.
+func open(port string) string {
+	return `{
+		"tagOwners": {"tag:ci": [], "tag:server": []},
+		"grants": [{"src": ["tag:ci"], "dst": ["tag:server"], "ip": ["tcp:` + port + `"], "app": {"example.com/cap/at": [{"port": "` + port + `"}]}}],
+	}`
+}

@@ -15,14 +15,6 @@ import (
 	"tailscale.com/tailcfg"
 )
 
-// open lets tag:ci in at one port of tag:server.
-func open(port string) string {
-	return `{
-		"tagOwners": {"tag:ci": [], "tag:server": []},
-		"grants": [{"src": ["tag:ci"], "dst": ["tag:server"], "ip": ["tcp:` + port + `"], "app": {"example.com/cap/at": [{"port": "` + port + `"}]}}],
-	}`
-}
-
 // Both ends are real: a tailscaled and a tsnet server, each with the filter
 // that it was sent.
 func TestPolicy_decidesWhatARealNodeReaches(t *testing.T) {
