@@ -135,7 +135,7 @@ func (r *replica) kill() {
 
 // isReady asks as a load balancer does.
 func (r *replica) isReady() bool {
-	res, err := (&http.Client{Timeout: 2 * time.Second}).Get("http://" + r.ops + "/readyz")
+	res, err := (&http.Client{Timeout: time.Second}).Get("http://" + r.ops + "/readyz")
 	if err != nil {
 		return false
 	}
@@ -194,8 +194,8 @@ func (f *fleet) balance() string {
 		for ctx.Err() == nil {
 			n := int(turn.Add(1)) % len(f.replicas)
 			all := slices.Concat(f.replicas[n:], f.replicas[:n])
-			ready := slices.DeleteFunc(slices.Clone(all), func(r *replica) bool { return !r.isReady() })
-			if slices.ContainsFunc(append(ready, all...), func(r *replica) bool { return f.relay(ctx, w, req.URL.Path, r) }) {
+			show := func(r *replica) bool { return f.relay(ctx, w, req.URL.Path, r) }
+			if slices.ContainsFunc(all, func(r *replica) bool { return r.isReady() && show(r) }) || slices.ContainsFunc(all, show) {
 				return
 			}
 		}
