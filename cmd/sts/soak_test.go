@@ -248,7 +248,7 @@ func (s *soak) report() {
 		fmt.Fprintf(&b, "%7d  verified and %d refused by %s\n", v.verified.Load(), v.errors.Load(), v.name)
 	}
 	s.t.Logf("in %v:\n%s", *soakFor, &b)
-	if len(s.kids) < 2+int(*soakFor/(10*time.Second)) {
+	if len(s.kids) < 2+int(*soakFor/(20*time.Second)) {
 		s.t.Errorf("the keys did not rotate enough: %d signed", len(s.kids))
 	}
 }
