@@ -29,7 +29,7 @@ type device struct {
 // devices has two of each person's.
 func devices() (all []device) {
 	for _, d := range []device{
-		{user: "ann@example.com"}, {user: "bob@example.com"}, {user: "cy@other.org"}, {user: "dee@example.com"}, {user: "eve@else.net"},
+		{user: "ann@example.com"}, {user: "bob@example.com"}, {user: "cy@other.com"}, {user: "dee@example.com"}, {user: "eve@else.net"},
 		{user: "fay@else.net", role: "autogroup:admin"}, {user: "gus@else.net", synced: true},
 	} {
 		for i := range 2 {

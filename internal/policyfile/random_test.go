@@ -35,15 +35,15 @@ type drawing struct {
 }
 
 var anyPolicy = drawing{
-	users: []string{"ann@example.com", "bob@example.com", "cy@other.org"},
+	users: []string{"ann@example.com", "bob@example.com", "cy@other.com"},
 	tags:  []string{"tag:a", "tag:b", "tag:c"},
 	srcs: []string{
-		"*", "ann@example.com", "bob@example.com", "cy@other.org", "group:one", "group:two", "group:synced", "tag:a", "tag:b", "tag:c",
+		"*", "ann@example.com", "bob@example.com", "cy@other.com", "group:one", "group:two", "group:synced", "tag:a", "tag:b", "tag:c",
 		"autogroup:member", "autogroup:admin", "autogroup:tagged", "autogroup:shared", "autogroup:danger-all", "user:*@example.com",
 		"printer", "lan", "ipset:some", "10.0.0.0/16", "10.0.0.7", "fd00::/64",
 	},
 	dsts: []string{
-		"*", "ann@example.com", "bob@example.com", "cy@other.org", "group:one", "group:two", "group:synced", "tag:a", "tag:b", "tag:c",
+		"*", "ann@example.com", "bob@example.com", "cy@other.com", "group:one", "group:two", "group:synced", "tag:a", "tag:b", "tag:c",
 		"autogroup:member", "autogroup:admin", "autogroup:tagged", "autogroup:self", "autogroup:self", "user:*@example.com",
 		"printer", "lan", "ipset:some", "10.0.0.0/16", "10.0.0.7", "fd00::/64",
 	},

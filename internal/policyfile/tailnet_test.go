@@ -44,7 +44,7 @@ type end struct {
 func ends(tn *localtailnet.Tailnet, addresses bool) (all []end) {
 	routes := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/15"), netip.MustParsePrefix("192.168.0.0/16"), netip.MustParsePrefix("fd00::/48")}
 	for i, d := range []device{
-		{user: "ann@example.com"}, {user: "ann@example.com"}, {user: "bob@example.com"}, {user: "cy@other.org"}, {user: "dee@example.com"}, {role: "autogroup:admin"},
+		{user: "ann@example.com"}, {user: "ann@example.com"}, {user: "bob@example.com"}, {user: "cy@other.com"}, {user: "dee@example.com"}, {role: "autogroup:admin"},
 		{tag: "tag:a"}, {tag: "tag:b"}, {tag: "tag:c"}, {tag: "tag:a tag:b"}, {tag: "tag:router"},
 	} {
 		o := localtailnet.KeyOptions{User: d.user}
