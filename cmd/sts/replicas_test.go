@@ -160,6 +160,7 @@ func (f *fleet) startCutOff(r *replica, others []*replica) {
 	f.start(r)
 	r.log.await(f.t, "no token is given out until the store of the signing keys is back", r.hasEnded)
 	r.log.await(f.t, `"msg":"serving"`, r.hasEnded)
+	f.until("the caller knows "+r.name, func() bool { return f.web.reaches(r.url) })
 	f.wantSilent(r)
 	for _, path := range []string{keysPath, "/.well-known/openid-configuration"} {
 		if status, _, body := f.get(r, path); status != http.StatusServiceUnavailable {

@@ -107,6 +107,17 @@ func (c *caller) ask(t *testing.T, service, audience string) (a answer) {
 	return answer{res.StatusCode, body.Code, body.AccessToken}
 }
 
+// reaches reports that a service answers: a node learns of a new one in its
+// own time.
+func (c *caller) reaches(url string) bool {
+	res, err := c.Get(url)
+	if err != nil {
+		return false
+	}
+	res.Body.Close()
+	return true
+}
+
 func (c *caller) get(t *testing.T, url string) (int, string) {
 	t.Helper()
 	res, err := c.Get(url)
