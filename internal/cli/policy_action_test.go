@@ -3,7 +3,6 @@ package cli
 import (
 	"flag"
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 
@@ -63,17 +62,4 @@ func policyActionEnv() string {
 	return eachOfPolicy(func(b *strings.Builder, f *flag.Flag) {
 		fmt.Fprintf(b, "        %s: ${{ inputs.%s }}\n", ci.Variable(f.Name), f.Name)
 	})
-}
-
-// gitopsACLAction are the inputs of tailscale/gitops-acl-action v1.5.
-var gitopsACLAction = strings.Fields("tailnet api-key oauth-client-id oauth-secret audience policy-file action")
-
-func TestPolicyAction_hasTheInputsOfGitopsACLAction(t *testing.T) {
-	var names []string
-	eachOfPolicy(func(_ *strings.Builder, f *flag.Flag) { names = append(names, f.Name) })
-	for _, name := range gitopsACLAction {
-		if !slices.Contains(names, name) {
-			t.Errorf("there is no input %q", name)
-		}
-	}
 }
