@@ -22,7 +22,7 @@ import (
 
 // Programs that every test runs; built once, outside of the isolation, where
 // the module proxy can be reached.
-var tailjoin, daemon = "TAILJOIN_TEST_PROGRAM", "TAILJOIN_TEST_DAEMON"
+var tailjoin, daemon, pusher = "TAILJOIN_TEST_PROGRAM", "TAILJOIN_TEST_DAEMON", "TAILJOIN_TEST_PUSHER"
 
 func TestMain(m *testing.M) {
 	os.Exit(run(m))
@@ -73,6 +73,11 @@ func buildPrograms(dir string) error {
 	if err != nil {
 		return err
 	}
+	gitopsPusher, err := build.GitopsPusher(context.Background())
+	if err != nil {
+		return err
+	}
+	os.Setenv(pusher, gitopsPusher)
 	os.Setenv(tailjoin, program)
 	os.Setenv(daemon, path)
 	return nil
