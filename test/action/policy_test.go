@@ -4,6 +4,7 @@ package action
 
 import (
 	"fmt"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -23,6 +24,37 @@ var (
 	policyAfter  = strings.Replace(policyBefore, `"tcp:80"]`, `"tcp:80", "tcp:443"]`, 1)
 	policyBroken = strings.Replace(policyBefore, `"tcp:80"]`, `"tcp:80", "tcp:22"]`, 1)
 )
+
+// What others are to copy, as it is but for where this tailnet is.
+func TestPolicyAct_runsTheExample(t *testing.T) {
+	ours := releaseOf(t, program("dist"))
+	git(t, ours.dir, "branch", "v1")
+	for name, c := range map[string]struct {
+		file string
+		exit int
+		log  string
+	}{
+		"right":  {policyAfter, 0, "Applied: it is the live policy now"},
+		"broken": {policyBroken, 1, "want: Drop, got: Accept"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newPolicyWorld(t)
+			got := job{
+				files:   map[string]string{"test.yml": atHome(readFile(t, filepath.Join(root, "examples/github/policy.yml")), map[string]*world{"": w})},
+				vars:    map[string]string{"POLICY_CLIENT_ID": "Tpolicy-CNTRL"},
+				actions: []action{ours.major()},
+				env:     w.env(),
+				others:  map[string]string{"policy.hujson": c.file},
+			}.run(t)
+			if got.exit != c.exit || !strings.Contains(got.log, c.log) {
+				t.Errorf("act's exit status: got %d, want %d and %q\n%s", got.exit, c.exit, c.log, got.log)
+			}
+			if applied := strings.Contains(w.Policy(), "tcp:443"); applied != (c.exit == 0) {
+				t.Errorf("the live policy is\n%s", w.Policy())
+			}
+		})
+	}
+}
 
 // newPolicyWorld is a tailnet whose policy a job's own identity may set.
 func newPolicyWorld(t *testing.T) *world {
