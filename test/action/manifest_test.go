@@ -22,21 +22,32 @@ func TestManifest_hookIsFirst(t *testing.T) {
 	}
 }
 
+// manifests are the actions that workflows use by name.
+var manifests = []string{"action.yml", "policy/action.yml"}
+
 var used = regexp.MustCompile(`(?m)^\s+(?:- )?uses: (\S+)$`)
 
 // A pin of this action by SHA is to fix everything that it runs: it uses nothing but its own directories.
 func TestManifest_usesOnlyItself(t *testing.T) {
-	for _, found := range used.FindAllStringSubmatch(readFile(t, filepath.Join(root, "action.yml")), -1) {
-		if !strings.HasPrefix(found[1], "$/") {
-			t.Errorf("action.yml uses %s", found[1])
+	for _, name := range manifests {
+		for _, found := range used.FindAllStringSubmatch(readFile(t, filepath.Join(root, name)), -1) {
+			if !strings.HasPrefix(found[1], "$/") {
+				t.Errorf("%s uses %s", name, found[1])
+			}
 		}
 	}
 }
 
 func TestManifest_runLinesExec(t *testing.T) {
-	for _, found := range runLine.FindAllStringSubmatch(readFile(t, filepath.Join(root, "action.yml")), -1) {
-		if !strings.HasPrefix(found[1], "exec ") {
-			t.Errorf("this line keeps a shell between the runner's signal and the program: %s", found[1])
+	for _, name := range manifests {
+		lines := runLine.FindAllStringSubmatch(readFile(t, filepath.Join(root, name)), -1)
+		if len(lines) == 0 {
+			t.Errorf("%s runs nothing", name)
+		}
+		for _, found := range lines {
+			if !strings.HasPrefix(found[1], "exec ") {
+				t.Errorf("%s: this line keeps a shell between the runner's signal and the program: %s", name, found[1])
+			}
 		}
 	}
 }

@@ -139,6 +139,14 @@ func onlyComment(t *testing.T, hub *localtailnet.GitHub) string {
 func TestPolicy_fromAPullRequestToTheTailnet(t *testing.T) {
 	t.Parallel()
 	w, hub := newPolicyWorld(t)
+	job := w.AddNode("job", localtailnet.KeyOptions{Tags: []string{"tag:ci"}})
+	server := w.AddNode("server", localtailnet.KeyOptions{Tags: []string{"tag:server"}})
+	wantReached := func(port uint16, want bool) {
+		t.Helper()
+		if got := w.Allows(job.IPs[0], server.IPs[0], 6, port); got != want {
+			t.Errorf("the job reaches port %d of the server: %t, want %t", port, got, want)
+		}
+	}
 
 	broken := strings.Replace(policyOfWeb, `"tcp:80"]`, `"tcp:80", "tcp:22"]`, 1)
 	w.writePolicy(broken)
@@ -163,8 +171,10 @@ func TestPolicy_fromAPullRequestToTheTailnet(t *testing.T) {
 	if w.Policy() != policyOfWeb {
 		t.Errorf("a test changed the policy:\n%s", w.Policy())
 	}
+	wantReached(22, false)
 
 	w.wantEnded(w.onMain("apply"), 0, "", "Applied: it is the live policy now")
+	wantReached(22, true)
 	applied := w.outputs()["etag"]
 	if applied == out["etag"] || hub.Variables("repos/acme/web")["TAILJOIN_POLICY_ETAG"] != applied {
 		t.Errorf("version %q is applied after %q, and remembered as %v", applied, out["etag"], hub.Variables("repos/acme/web"))
@@ -184,8 +194,12 @@ func TestPolicy_fromAPullRequestToTheTailnet(t *testing.T) {
 		t.Errorf("pulled\n%s\nwant\n%s", got, theirs)
 	}
 	w.wantEnded(w.onMain("apply", "--fail-on-manual-edits"), 0, "", "There is nothing to apply")
-	w.writePolicy(strings.Replace(theirs, `"tcp:22"]`, `"tcp:22", "tcp:443"]`, 1))
-	w.wantEnded(w.onMain("apply", "--fail-on-manual-edits"), 0, "", "Applied")
+	last := strings.Replace(theirs, `"tcp:22"]`, `"tcp:443"]`, 1)
+	w.writePolicy(last)
+	wantReached(443, false)
+	w.wantEnded(w.onMain("apply", "--fail-on-manual-edits"), 0, "", "Applied", "gains  tag:ci → tag:server: tcp:443", "loses  tag:ci → tag:server: tcp:22")
+	wantReached(443, true)
+	wantReached(22, false)
 }
 
 // A pull request from a fork may not comment: what it would say is on the job's
