@@ -104,6 +104,7 @@ func answering(status int, body string, header http.Header) http.HandlerFunc {
 func hang(_ http.ResponseWriter, r *http.Request) {
 	io.Copy(io.Discard, r.Body) // or net/http would not see the client go
 	<-r.Context().Done()
+	panic(http.ErrAbortHandler) // to return would be an answer, with which a client that just gives up may still be served
 }
 
 // An endless text has no end that anybody waits for.

@@ -126,7 +126,7 @@ func (l *leaving) undo(ctx context.Context) error {
 	var others error
 	var beside sync.WaitGroup
 	beside.Go(func() { others = l.undoOthers(ctx, loggedOut == nil) })
-	stopped := l.stopDaemon(ctx, loggedOut == nil && l.session.Daemon.Light)
+	stopped := l.stopDaemon(ctx, loggedOut == nil && l.session.Daemon.light())
 	beside.Wait()
 	err := errors.Join(loggedOut, others, stopped)
 	if err != nil && !l.final || stopped != nil { // another Leave must find the session
@@ -139,7 +139,7 @@ func (l *leaving) undo(ctx context.Context) error {
 // noted: a leave may be killed too, and the next has no daemon to ask.
 func (l *leaving) undoOthers(ctx context.Context, loggedOut bool) error {
 	noted := l.session.note(func(r *record) { r.Login = r.Login && !loggedOut })
-	if loggedOut && l.session.Daemon.Light {
+	if loggedOut && l.session.Daemon.light() {
 		l.session.clear() // what cannot be removed yet is for remove
 	}
 	return errors.Join(noted, l.unlink(ctx), l.revoke(ctx), l.discard())

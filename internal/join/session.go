@@ -73,6 +73,9 @@ type daemonState struct {
 	HostPATH  bool   `json:"hostPATH,omitempty"`
 }
 
+// light is Light, of which an interface is not: the file may have been changed.
+func (d daemonState) light() bool { return d.Light && !d.TUN }
+
 // A link is a symbolic link that was made outside of the session.
 type link struct {
 	Path   string `json:"path"`

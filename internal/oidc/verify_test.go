@@ -278,7 +278,7 @@ func TestVerify_followsARedirectOnTheSameHost(t *testing.T) {
 
 func TestVerify_canBeBounded(t *testing.T) {
 	i := newIssuer(t)
-	i.get["/keys"] = func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
+	i.get["/keys"] = func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done(); panic(http.ErrAbortHandler) }
 	token := i.sign(t, i.keys[jose.ES256], nil, nil)
 	began := time.Now()
 	err := oidc.Verify(t.Context(), &http.Client{Timeout: 50 * time.Millisecond}, secret.New(token), time.Now())

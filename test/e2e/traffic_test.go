@@ -145,6 +145,7 @@ func TestJoin_tun_containersReachTheTailnet(t *testing.T) {
 		"ip netns add box",
 		"ip link add box0 type veth peer name eth0 netns box",
 		"ip addr add 172.30.0.1/24 dev box0",
+		"ip link set box0 addrgenmode none", // or it has another address some time after it is up
 		"ip link set box0 up",
 		"ip -n box addr add 172.30.0.2/24 dev eth0",
 		"ip -n box link set eth0 up",
