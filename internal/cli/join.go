@@ -156,7 +156,9 @@ func (f *front) idTokenSource(in *inputs) (idtoken.Source, error) {
 
 // own are the inputs that are secrets: no program that we start needs them.
 // In args there may be a key, too.
-var own = []string{"TAILJOIN_AUTHKEY", "TAILJOIN_OAUTH_SECRET", "TAILJOIN_ID_TOKEN_HEADERS", "TAILJOIN_GITHUB_TOKEN", "TAILJOIN_ARGS"}
+var own = []string{
+	"TAILJOIN_AUTHKEY", "TAILJOIN_OAUTH_SECRET", "TAILJOIN_ID_TOKEN_HEADERS", "TAILJOIN_GITHUB_TOKEN", "TAILJOIN_API_KEY", "TAILJOIN_ARGS",
+}
 
 // apiBase is where the API answers: a control server of one's own has it too.
 func (in *inputs) apiBase() string {

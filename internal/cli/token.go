@@ -73,6 +73,7 @@ func (g *getting) check() (err error) {
 	if err := g.shape.check(g.front, g.to); err != nil {
 		return err
 	}
+	g.to.program = g.shape.name != "token"
 	if g.source, err = g.idTokenSource(&g.in); err != nil {
 		return err
 	}
@@ -115,8 +116,9 @@ func (f *front) again(err error, wait time.Duration) {
 // A destination is where a command leaves the secret that it got. The zero
 // value is the standard output.
 type destination struct {
-	file   string
-	output bool
+	file    string
+	output  bool
+	program bool // reads the standard output: no log shows it
 }
 
 func (d *destination) flags(fs *flag.FlagSet) {
@@ -151,7 +153,9 @@ func (f *front) deliver(s secret.Text, name string, to destination) error {
 	case to.output:
 		return f.deliverOutput(s, name)
 	}
-	f.warnOfLog()
+	if !to.program {
+		f.warnOfLog()
+	}
 	_, err := fmt.Fprintln(f.Out, s.Reveal()) // past the streams that hide it
 	return err
 }
