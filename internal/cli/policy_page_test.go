@@ -4,15 +4,12 @@ import (
 	"bytes"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/kballard/go-shellquote"
 	"github.com/tailjoin/tailjoin/internal/cli"
-	"github.com/tailjoin/tailjoin/internal/diag/diagtest"
 	"github.com/tailjoin/tailjoin/internal/localtailnet"
 )
 
@@ -24,34 +21,14 @@ type policyPage struct {
 	ran     int
 }
 
-var (
-	policyPart = regexp.MustCompile("(?s)<!-- console: (.*?) => (.*?) -->|```console\n(.*?)```")
-	firstFile  = regexp.MustCompile("(?s)```hujson\n(.*?)```")
-)
+var elsewhere = regexp.MustCompile("<!-- console: (.*?) => (.*?) -->")
 
 // docs/policy.md shows what the program really says: every command on the page
 // is run, from top to bottom, and its output compared. -update writes it.
 func TestPolicyPage_showsWhatTheProgramSays(t *testing.T) {
-	path, err := filepath.Abs("../../docs/policy.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	raw, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := newPolicyPage(t, firstFile.FindStringSubmatch(string(raw))[1])
-	got := p.run(string(raw))
-	if *diagtest.Update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	} else if d := cmp.Diff(string(raw), got); d != "" {
-		t.Errorf("docs/policy.md is not what the program says; go test ./internal/cli -run PolicyPage -update writes it (-page +program):\n%s", d)
-	}
-	if p.ran < 10 {
-		t.Errorf("the page shows %d commands", p.ran)
-	}
+	page := readPage(t, "policy.md")
+	p := newPolicyPage(t, hujsonBlock.FindStringSubmatch(page.text)[1])
+	page.shows(t, p.run(page.text), p.ran, 10)
 }
 
 // newPolicyPage is a directory with a policy file that is in force.
@@ -84,27 +61,22 @@ func (p *policyPage) write(text string) {
 // run replaces what follows each command by what it prints. A comment is a
 // change at the admin console.
 func (p *policyPage) run(text string) string {
-	return policyPart.ReplaceAllStringFunc(text, func(part string) string {
-		found := policyPart.FindStringSubmatch(part)
-		if found[1] != "" {
-			if err := p.tailnet.SetPolicy(strings.Replace(p.tailnet.Policy(), found[1], found[2], 1)); err != nil {
-				p.Fatal(err)
-			}
-			return part
+	either := regexp.MustCompile(elsewhere.String() + "|" + console.String())
+	return either.ReplaceAllStringFunc(text, func(part string) string {
+		change := elsewhere.FindStringSubmatch(part)
+		if change == nil {
+			return typed(part, p.output)
 		}
-		var b strings.Builder
-		for line := range strings.Lines(found[3]) {
-			if command, ok := strings.CutPrefix(line, "$ "); ok {
-				p.ran++
-				b.WriteString(line + p.output(strings.TrimSpace(command)))
-			}
+		if err := p.tailnet.SetPolicy(strings.Replace(p.tailnet.Policy(), change[1], change[2], 1)); err != nil {
+			p.Fatal(err)
 		}
-		return "```console\n" + b.String() + "```"
+		return part
 	})
 }
 
 func (p *policyPage) output(command string) string {
 	p.Helper()
+	p.ran++
 	args, err := shellquote.Split(command)
 	if err != nil {
 		p.Fatal(err)

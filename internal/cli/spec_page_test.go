@@ -9,8 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-	"github.com/tailjoin/tailjoin/internal/diag/diagtest"
 	"github.com/tailjoin/tailjoin/internal/localtailnet"
 	"github.com/tailjoin/tailjoin/internal/spec"
 )
@@ -18,34 +16,10 @@ import (
 // docs/specs.md shows what the program really says: every command on the page
 // is run, from top to bottom, and its output compared. -update writes it.
 func TestSpecPage_showsWhatTheProgramSays(t *testing.T) {
-	path, text := specPage(t)
-	p := newPage(t)
+	page, p := readPage(t, "specs.md"), newPage(t)
 	p.environ = append(p.environ, workspace(t)...)
 	t.Chdir(t.TempDir())
-	got := p.run(text)
-	if *diagtest.Update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	} else if d := cmp.Diff(text, got); d != "" {
-		t.Errorf("docs/specs.md is not what the program says; go test ./internal/cli -run SpecPage -update writes it (-page +program):\n%s", d)
-	}
-	if p.ran < 10 {
-		t.Errorf("the page shows %d commands", p.ran)
-	}
-}
-
-func specPage(t *testing.T) (path, text string) {
-	t.Helper()
-	path, err := filepath.Abs("../../docs/specs.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	raw, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return path, string(raw)
+	page.shows(t, p.run(page.text), p.ran, 10)
 }
 
 // workspace is one at Namespace, and the variables that lead to it.
@@ -64,7 +38,7 @@ func workspace(t *testing.T) []string {
 var hujsonBlock = regexp.MustCompile("(?s)```hujson\n(.*?)```")
 
 func TestSpecPage_showsSpecsThatAreOnes(t *testing.T) {
-	_, text := specPage(t)
+	text := readPage(t, "specs.md").text
 	blocks := hujsonBlock.FindAllStringSubmatch(text, -1)
 	for _, block := range blocks {
 		if set, err := spec.ReadFile("docs/specs.md", []byte(block[1])); err != nil || len(set) == 0 {
@@ -77,7 +51,7 @@ func TestSpecPage_showsSpecsThatAreOnes(t *testing.T) {
 }
 
 func TestSpecPage_describesEveryField(t *testing.T) {
-	_, text := specPage(t)
+	text := readPage(t, "specs.md").text
 	of := reflect.TypeFor[spec.Spec]()
 	for i := range of.NumField() {
 		name, _, _ := strings.Cut(of.Field(i).Tag.Get("json"), ",")

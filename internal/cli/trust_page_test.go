@@ -5,43 +5,22 @@ import (
 	"fmt"
 	"net/http/httptest"
 	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/kballard/go-shellquote"
 	"github.com/tailjoin/tailjoin/internal/cli"
-	"github.com/tailjoin/tailjoin/internal/diag/diagtest"
 	"github.com/tailjoin/tailjoin/internal/localtailnet"
 )
 
 // docs/trust.md shows what the program really says: every command on the page
 // is run, from top to bottom, and its output compared. -update writes it.
 func TestTrustPage_showsWhatTheProgramSays(t *testing.T) {
-	path, err := filepath.Abs("../../docs/trust.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	raw, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := newPage(t)
+	page, p := readPage(t, "trust.md"), newPage(t)
 	t.Chdir(t.TempDir())
-	got := p.run(string(raw))
-	if *diagtest.Update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	} else if d := cmp.Diff(string(raw), got); d != "" {
-		t.Errorf("docs/trust.md is not what the program says; go test ./internal/cli -run TrustPage -update writes it (-page +program):\n%s", d)
-	}
-	if p.ran < 15 {
-		t.Errorf("the page shows %d commands", p.ran)
-	}
+	page.shows(t, p.run(page.text), p.ran, 15)
 }
 
 // A page is being run.
@@ -79,27 +58,18 @@ func newPage(t *testing.T) *page {
 	}}
 }
 
-var (
-	console = regexp.MustCompile("(?s)```console\n(.*?)```")
-	prepare = regexp.MustCompile(`<!-- token (\S+) of "([^"]+)" for (\S+) -->`)
-)
+var prepare = regexp.MustCompile(`<!-- token (\S+) of "([^"]+)" for (\S+) -->`)
 
 // run replaces what follows each command by what it prints. A comment makes the
 // ID token of another branch, for a command behind it.
 func (p *page) run(text string) string {
-	either := regexp.MustCompile("(?s)" + prepare.String() + "|```console\n.*?```")
+	either := regexp.MustCompile(prepare.String() + "|" + console.String())
 	return either.ReplaceAllStringFunc(text, func(part string) string {
 		if made := prepare.FindStringSubmatch(part); made != nil {
 			p.mint(made[1], made[2], made[3])
 			return part
 		}
-		var b strings.Builder
-		for line := range strings.Lines(console.FindStringSubmatch(part)[1]) {
-			if command, ok := strings.CutPrefix(line, "$ "); ok {
-				b.WriteString(line + p.output(strings.TrimSpace(command)))
-			}
-		}
-		return "```console\n" + b.String() + "```"
+		return typed(part, p.output)
 	})
 }
 

@@ -1,7 +1,6 @@
 package azure_test
 
 import (
-	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
@@ -9,13 +8,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/go-jose/go-jose/v4"
-	"github.com/golang-jwt/jwt/v5"
 	"github.com/tailjoin/tailjoin/internal/diag"
 	"github.com/tailjoin/tailjoin/internal/secret"
 	"github.com/tailjoin/tailjoin/internal/sts/azure"
 	"github.com/tailjoin/tailjoin/internal/sts/azure/vaulttest"
 	"github.com/tailjoin/tailjoin/internal/sts/keyring"
+	"github.com/tailjoin/tailjoin/internal/sts/keyring/keyringtest"
 )
 
 // to is a vault as its client knows it.
@@ -57,29 +55,13 @@ func mustKeys(t testing.TB, v *vaulttest.Vault) *azure.Keys {
 	return k
 }
 
-// A clock is moved by hand.
-type clock struct {
-	mu sync.Mutex
-	at time.Time
+func newClock() *keyringtest.Clock {
+	return keyringtest.At(time.Date(2026, 8, 20, 2, 0, 0, 0, time.UTC))
 }
 
-func newClock() *clock { return &clock{at: time.Date(2026, 8, 20, 2, 0, 0, 0, time.UTC)} }
-
-func (c *clock) now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.at
-}
-
-func (c *clock) pass(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.at = c.at.Add(d)
-}
-
-func keeper(store keyring.Store, vault keyring.Vault, c *clock, algorithms ...string) *keyring.Keeper {
+func keeper(store keyring.Store, vault keyring.Vault, c *keyringtest.Clock, algorithms ...string) *keyring.Keeper {
 	return &keyring.Keeper{
-		Store: store, Vault: vault, Algorithms: algorithms, Now: c.now,
+		Store: store, Vault: vault, Algorithms: algorithms, Now: c.Now,
 		Timing: keyring.Timing{Lifetime: 5 * time.Minute, Skew: time.Minute, CacheFor: 5 * time.Minute, Refresh: 10 * time.Second},
 		Log:    slog.New(slog.NewTextHandler(io.Discard, nil)),
 	}
@@ -90,39 +72,6 @@ func mustOpen(t testing.TB, k *keyring.Keeper) {
 	if err := k.Open(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-}
-
-func mustSign(t *testing.T, k *keyring.Keeper, algorithm string) string {
-	t.Helper()
-	signed, err := k.Sign(t.Context(), algorithm, map[string]any{"sub": "n1"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return signed.Token.Reveal()
-}
-
-// verify is what two libraries say of a token that know nothing of vaults.
-func verify(t *testing.T, token string, published []byte) error {
-	t.Helper()
-	var set jose.JSONWebKeySet
-	if err := json.Unmarshal(published, &set); err != nil {
-		t.Fatal(err)
-	}
-	_, err := jwt.Parse(token, func(token *jwt.Token) (any, error) {
-		found := set.Key(token.Header["kid"].(string))
-		if len(found) != 1 || found[0].Algorithm != token.Method.Alg() {
-			return nil, errors.New("no such key")
-		}
-		return found[0].Key, nil
-	})
-	parsed, jerr := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.RS256, jose.ES256, jose.ES384, jose.ES512})
-	if jerr == nil {
-		_, jerr = parsed.Verify(set)
-	}
-	if (err == nil) != (jerr == nil) {
-		t.Errorf("golang-jwt says %v, go-jose says %v", err, jerr)
-	}
-	return err
 }
 
 // codeOf is the code of a Problem, "" if it is none.

@@ -72,7 +72,7 @@ func TestKeys_signInTheVaultAndStayThere(t *testing.T) {
 	mustOpen(t, k)
 	before := map[string]string{}
 	for _, algorithm := range algorithms {
-		before[algorithm] = mustSign(t, k, algorithm)
+		before[algorithm] = keyringtest.Sign(t, k, algorithm)
 	}
 	wantVerified(t, k, before)
 	if err := k.Prove(t.Context()); err != nil {
@@ -86,13 +86,13 @@ func TestKeys_signInTheVaultAndStayThere(t *testing.T) {
 		t.Errorf("the file has more than names: %s", document)
 	}
 
-	c.pass(6 * time.Minute)
+	c.Pass(6 * time.Minute)
 	if _, err := k.Rotate(t.Context(), keyring.Rotation{}); err != nil {
 		t.Fatal(err)
 	}
 	after := map[string]string{}
 	for _, algorithm := range algorithms {
-		after[algorithm] = mustSign(t, k, algorithm)
+		after[algorithm] = keyringtest.Sign(t, k, algorithm)
 		if n := len(v.Keys("sts-" + strings.ToLower(algorithm))); n != 3 { // active, next, retiring
 			t.Errorf("%s has %d versions", algorithm, n)
 		}
@@ -101,12 +101,12 @@ func TestKeys_signInTheVaultAndStayThere(t *testing.T) {
 	if n := len(v.Keys("sts")); n != 0 {
 		t.Errorf("a key was made under the name that tsiam's has, %d times", n)
 	}
-	c.pass(6*time.Minute + time.Second)
+	c.Pass(6*time.Minute + time.Second)
 	if err := k.Refresh(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	for algorithm, token := range before {
-		if err := verify(t, token, k.Published()); err == nil {
+		if err := keyringtest.Verify(t, token, k.Published()); err == nil {
 			t.Errorf("%s: a token of a key that is retired for good verifies", algorithm)
 		}
 	}
@@ -117,12 +117,12 @@ func wantVerified(t *testing.T, k *keyring.Keeper, all ...map[string]string) {
 	t.Helper()
 	for _, tokens := range all {
 		for algorithm, token := range tokens {
-			if err := verify(t, token, k.Published()); err != nil {
+			if err := keyringtest.Verify(t, token, k.Published()); err != nil {
 				t.Errorf("%s: %v", algorithm, err)
 			}
 			changed := []byte(token)
 			changed[len(changed)/2] ^= 1
-			if verify(t, string(changed), k.Published()) == nil {
+			if keyringtest.Verify(t, string(changed), k.Published()) == nil {
 				t.Errorf("%s: a changed token verifies", algorithm)
 			}
 		}
@@ -142,7 +142,7 @@ func TestKeys_areSharedByReplicas(t *testing.T) {
 	all.Wait()
 	for _, signs := range keepers {
 		for _, publishes := range keepers {
-			if err := verify(t, mustSign(t, signs, "ES256"), publishes.Published()); err != nil {
+			if err := keyringtest.Verify(t, keyringtest.Sign(t, signs, "ES256"), publishes.Published()); err != nil {
 				t.Error(err)
 			}
 		}
@@ -195,7 +195,7 @@ func TestKeys_thatCannotBeUsedAreNamed(t *testing.T) {
 		t.Errorf("opening: %v", err)
 	}
 	v.EnableKey(name)
-	mustSign(t, k, "ES256")
+	keyringtest.Sign(t, k, "ES256")
 
 	other := vaulttest.Start(t)
 	if err := keeper(store, mustKeys(t, other), newClock(), "ES256").Open(t.Context()); codeOf(err) != "vault-odd" {
@@ -258,7 +258,7 @@ func TestSign_endsWithItsContextAndHoldsNobodyUp(t *testing.T) {
 	for v.Asked("keys/sign") < 2 { // the first has proved the key
 		time.Sleep(time.Millisecond)
 	}
-	mustSign(t, k, "ES256")
+	keyringtest.Sign(t, k, "ES256")
 	if _, err := k.Rotate(t.Context(), keyring.Rotation{Force: true}); err != nil {
 		t.Error(err)
 	}

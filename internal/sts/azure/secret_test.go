@@ -253,7 +253,7 @@ func TestSecret_takesOverTheKeyOfTsiam(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := verify(t, mustSign(t, k, "ES256"), public); err != nil {
+	if err := keyringtest.Verify(t, keyringtest.Sign(t, k, "ES256"), public); err != nil {
 		t.Errorf("by the key that tsiam published: %v", err)
 	}
 }
@@ -285,7 +285,7 @@ func TestSecret_thatIsLostIsNoReasonForNewKeys(t *testing.T) {
 	v, c := vaulttest.Start(t), newClock()
 	k := keeper(alone(t, v), nil, c, "ES256")
 	mustOpen(t, k)
-	token, published := mustSign(t, k, "ES256"), string(k.Published())
+	token, published := keyringtest.Sign(t, k, "ES256"), string(k.Published())
 	for name, lose := range map[string]func(){"deleted": func() { v.DeleteSecret(ring) }, "away": v.Leave} {
 		lose()
 		if err := k.Refresh(t.Context()); err == nil {
@@ -298,12 +298,12 @@ func TestSecret_thatIsLostIsNoReasonForNewKeys(t *testing.T) {
 	if n := len(v.Secrets(ring)); n != 1 {
 		t.Errorf("there are %d versions", n)
 	}
-	mustSign(t, k, "ES256")
-	c.pass(31 * time.Second)
+	keyringtest.Sign(t, k, "ES256")
+	c.Pass(31 * time.Second)
 	if _, err := k.Sign(t.Context(), "ES256", nil); !errors.Is(err, keyring.ErrAway) {
 		t.Errorf("signing with keys that were not seen for long: %v", err)
 	}
-	if err := verify(t, token, k.Published()); err != nil || string(k.Published()) != published {
+	if err := keyringtest.Verify(t, token, k.Published()); err != nil || string(k.Published()) != published {
 		t.Errorf("the last keys are not published any more: %v", err)
 	}
 	v.Return()
@@ -311,7 +311,7 @@ func TestSecret_thatIsLostIsNoReasonForNewKeys(t *testing.T) {
 	if err := k.Refresh(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	mustSign(t, k, "ES256")
+	keyringtest.Sign(t, k, "ES256")
 }
 
 func TestNew_refusesWhatIsNoVault(t *testing.T) {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/tailjoin/tailjoin/internal/sts/azure/vaulttest"
 	"github.com/tailjoin/tailjoin/internal/sts/keyring"
+	"github.com/tailjoin/tailjoin/internal/sts/keyring/keyringtest"
 	"github.com/tailjoin/tailjoin/internal/sts/policy"
 	"github.com/tailjoin/tailjoin/internal/sts/server"
 	"github.com/tailjoin/tailjoin/internal/sts/verifiers"
@@ -43,7 +44,7 @@ func start(t *testing.T, v *vaulttest.Vault, algorithm string) *service {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &service{keys: keeper(&keyring.Memory{}, mustKeys(t, v), &clock{at: time.Now()}, algorithm), audit: &bytes.Buffer{}}
+	s := &service{keys: keeper(&keyring.Memory{}, mustKeys(t, v), keyringtest.At(time.Now()), algorithm), audit: &bytes.Buffer{}}
 	mustOpen(t, s.keys)
 	var handler http.Handler
 	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { handler.ServeHTTP(w, r) }))

@@ -2,7 +2,6 @@ package keyring_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
@@ -13,31 +12,14 @@ import (
 	"testing"
 	"time"
 
-	"github.com/go-jose/go-jose/v4"
-	"github.com/golang-jwt/jwt/v5"
 	"github.com/google/go-cmp/cmp"
 	"github.com/tailjoin/tailjoin/internal/diag"
 	"github.com/tailjoin/tailjoin/internal/sts/keyring"
+	"github.com/tailjoin/tailjoin/internal/sts/keyring/keyringtest"
 )
 
-// A clock is moved by hand.
-type clock struct {
-	mu sync.Mutex
-	at time.Time
-}
-
-func newClock() *clock { return &clock{at: time.Date(2026, 8, 20, 2, 0, 0, 0, time.UTC)} }
-
-func (c *clock) now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.at
-}
-
-func (c *clock) pass(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.at = c.at.Add(d)
+func newClock() *keyringtest.Clock {
+	return keyringtest.At(time.Date(2026, 8, 20, 2, 0, 0, 0, time.UTC))
 }
 
 // timing: a retired key is published for 6 minutes, a next key may sign after
@@ -45,14 +27,14 @@ func (c *clock) pass(d time.Duration) {
 var timing = keyring.Timing{Lifetime: 5 * time.Minute, Skew: time.Minute, CacheFor: 5 * time.Minute, Refresh: 10 * time.Second}
 
 // keeper is one that is not open yet.
-func keeper(store keyring.Store, c *clock, algorithms ...string) *keyring.Keeper {
+func keeper(store keyring.Store, c *keyringtest.Clock, algorithms ...string) *keyring.Keeper {
 	return &keyring.Keeper{
-		Store: store, Algorithms: algorithms, Timing: timing, Now: c.now,
+		Store: store, Algorithms: algorithms, Timing: timing, Now: c.Now,
 		Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	}
 }
 
-func mustOpen(t *testing.T, store keyring.Store, c *clock, algorithms ...string) *keyring.Keeper {
+func mustOpen(t *testing.T, store keyring.Store, c *keyringtest.Clock, algorithms ...string) *keyring.Keeper {
 	t.Helper()
 	k := keeper(store, c, algorithms...)
 	if err := k.Open(t.Context()); err != nil {
@@ -66,39 +48,6 @@ func mustRotate(t *testing.T, k *keyring.Keeper, what keyring.Rotation) {
 	if _, err := k.Rotate(t.Context(), what); err != nil {
 		t.Fatal(err)
 	}
-}
-
-func mustSign(t *testing.T, k *keyring.Keeper, algorithm string) string {
-	t.Helper()
-	signed, err := k.Sign(t.Context(), algorithm, map[string]any{"sub": "n1"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return signed.Token.Reveal()
-}
-
-// verify is what two libraries say that know nothing of this one.
-func verify(t *testing.T, token string, published []byte) error {
-	t.Helper()
-	var set jose.JSONWebKeySet
-	if err := json.Unmarshal(published, &set); err != nil {
-		t.Fatal(err)
-	}
-	_, err := jwt.Parse(token, func(token *jwt.Token) (any, error) {
-		found := set.Key(token.Header["kid"].(string))
-		if len(found) != 1 || found[0].Algorithm != token.Method.Alg() {
-			return nil, errors.New("no such key")
-		}
-		return found[0].Key, nil
-	})
-	parsed, jerr := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.RS256, jose.ES256, jose.ES384, jose.ES512, jose.EdDSA})
-	if jerr == nil {
-		_, jerr = parsed.Verify(set)
-	}
-	if (err == nil) != (jerr == nil) {
-		t.Errorf("golang-jwt says %v, go-jose says %v", err, jerr)
-	}
-	return err
 }
 
 // codeOf is the code of a Problem, "" if it is none.
@@ -121,13 +70,13 @@ func TestSign_makesTokensThatOthersVerify(t *testing.T) {
 	t.Parallel()
 	k := mustOpen(t, &keyring.Memory{}, newClock(), keyring.Algorithms()...)
 	for _, algorithm := range keyring.Algorithms() {
-		token := mustSign(t, k, algorithm)
-		if err := verify(t, token, k.Published()); err != nil {
+		token := keyringtest.Sign(t, k, algorithm)
+		if err := keyringtest.Verify(t, token, k.Published()); err != nil {
 			t.Errorf("%s: %v\n%s", algorithm, err, k.Published())
 		}
 		changed := []byte(token)
 		changed[len(changed)/2] ^= 1
-		if err := verify(t, string(changed), k.Published()); err == nil {
+		if err := keyringtest.Verify(t, string(changed), k.Published()); err == nil {
 			t.Errorf("%s: a changed token verifies", algorithm)
 		}
 	}
@@ -177,13 +126,13 @@ func TestOpen_severalAtOnceAgree(t *testing.T) {
 func TestOpen_retiresAnAlgorithmThatNobodyWantsAnyMore(t *testing.T) {
 	t.Parallel()
 	store, c := &keyring.Memory{}, newClock()
-	token := mustSign(t, mustOpen(t, store, c, "ES256"), "ES256")
+	token := keyringtest.Sign(t, mustOpen(t, store, c, "ES256"), "ES256")
 	k := mustOpen(t, store, c, "EdDSA")
 	want := []string{"ES256 retiring", "EdDSA active", "EdDSA next"}
 	if d := cmp.Diff(want, states(k.Ring())); d != "" {
 		t.Error(d)
 	}
-	if err := verify(t, token, k.Published()); err != nil {
+	if err := keyringtest.Verify(t, token, k.Published()); err != nil {
 		t.Errorf("a token from before: %v", err)
 	}
 }
@@ -204,40 +153,40 @@ func TestRefresh_hasWhatAnotherReplicaDidNotWant(t *testing.T) {
 			t.Error(d)
 		}
 	}
-	mustSign(t, k, "EdDSA")
+	keyringtest.Sign(t, k, "EdDSA")
 }
 
 func TestRotate_refusesNoGoodTokenAndNoBadOneLives(t *testing.T) {
 	t.Parallel()
 	c := newClock()
 	k := mustOpen(t, &keyring.Memory{}, c, "ES256")
-	old, before := mustSign(t, k, "ES256"), k.Published()
-	c.pass(6 * time.Minute)
+	old, before := keyringtest.Sign(t, k, "ES256"), k.Published()
+	c.Pass(6 * time.Minute)
 	if err := k.Refresh(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	mustRotate(t, k, keyring.Rotation{})
-	fresh := mustSign(t, k, "ES256")
+	fresh := keyringtest.Sign(t, k, "ES256")
 
 	if d := cmp.Diff([]string{"ES256 active", "ES256 next", "ES256 retiring"}, states(k.Ring())); d != "" {
 		t.Error(d)
 	}
 	for name, token := range map[string]string{"of the old key": old, "of the new key": fresh} {
-		if err := verify(t, token, k.Published()); err != nil {
+		if err := keyringtest.Verify(t, token, k.Published()); err != nil {
 			t.Errorf("a token %s: %v", name, err)
 		}
 	}
-	if err := verify(t, fresh, before); err != nil {
+	if err := keyringtest.Verify(t, fresh, before); err != nil {
 		t.Errorf("a verifier with the keys from before refuses a new token: %v", err)
 	}
-	c.pass(6*time.Minute + time.Second)
+	c.Pass(6*time.Minute + time.Second)
 	if err := k.Refresh(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if err := verify(t, old, k.Published()); err == nil {
+	if err := keyringtest.Verify(t, old, k.Published()); err == nil {
 		t.Error("a token of a key that is retired for good verifies")
 	}
-	if err := verify(t, fresh, k.Published()); err != nil {
+	if err := keyringtest.Verify(t, fresh, k.Published()); err != nil {
 		t.Errorf("a token of the key that signs: %v", err)
 	}
 }
@@ -257,11 +206,11 @@ func TestRotate_waitsUntilEveryVerifierKnowsTheKey(t *testing.T) {
 	t.Parallel()
 	c := newClock()
 	k := mustOpen(t, &keyring.Memory{}, c, "ES256")
-	c.pass(timing.CacheFor + timing.Skew - time.Second)
+	c.Pass(timing.CacheFor + timing.Skew - time.Second)
 	if _, err := k.Rotate(t.Context(), keyring.Rotation{}); codeOf(err) != "key-too-new" {
 		t.Errorf("a key that is too new: %v", err)
 	}
-	c.pass(time.Second)
+	c.Pass(time.Second)
 	mustRotate(t, k, keyring.Rotation{})
 	mustRotate(t, k, keyring.Rotation{Force: true})
 }
@@ -270,17 +219,17 @@ func TestRotate_ofLeakedKeysKeepsNone(t *testing.T) {
 	t.Parallel()
 	k := mustOpen(t, &keyring.Memory{}, newClock(), "ES256")
 	mustRotate(t, k, keyring.Rotation{Force: true})
-	old, token := k.Ring(), mustSign(t, k, "ES256")
+	old, token := k.Ring(), keyringtest.Sign(t, k, "ES256")
 	mustRotate(t, k, keyring.Rotation{Leaked: true})
 	for _, key := range k.Ring().Keys {
 		if slices.ContainsFunc(old.Keys, func(o keyring.Key) bool { return o.ID == key.ID }) {
 			t.Errorf("the %s key is an old one", key.State())
 		}
 	}
-	if err := verify(t, token, k.Published()); err == nil {
+	if err := keyringtest.Verify(t, token, k.Published()); err == nil {
 		t.Error("a token of a leaked key verifies")
 	}
-	if err := verify(t, mustSign(t, k, "ES256"), k.Published()); err != nil {
+	if err := keyringtest.Verify(t, keyringtest.Sign(t, k, "ES256"), k.Published()); err != nil {
 		t.Error(err)
 	}
 }
@@ -308,7 +257,7 @@ func TestRefresh_rotatesWhatIsDue(t *testing.T) {
 	}
 	first := k.Ring()
 	for range 59 {
-		c.pass(time.Minute)
+		c.Pass(time.Minute)
 		if err := k.Refresh(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -316,7 +265,7 @@ func TestRefresh_rotatesWhatIsDue(t *testing.T) {
 	if d := cmp.Diff(first, k.Ring()); d != "" {
 		t.Errorf("it rotated too soon:\n%s", d)
 	}
-	c.pass(time.Minute)
+	c.Pass(time.Minute)
 	if err := k.Refresh(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -336,7 +285,7 @@ func TestRefresh_takesOverWhatAnotherProcessDid(t *testing.T) {
 	if d := cmp.Diff(other.Ring(), serving.Ring()); d != "" {
 		t.Error(d)
 	}
-	if err := verify(t, mustSign(t, serving, "ES256"), other.Published()); err != nil {
+	if err := keyringtest.Verify(t, keyringtest.Sign(t, serving, "ES256"), other.Published()); err != nil {
 		t.Error(err)
 	}
 }
@@ -345,23 +294,23 @@ func TestRefresh_neverMakesKeysForAStoreThatLostThem(t *testing.T) {
 	t.Parallel()
 	store, c := keyring.File{Path: filepath.Join(t.TempDir(), "ring.json")}, newClock()
 	k := mustOpen(t, store, c, "ES256")
-	token, published := mustSign(t, k, "ES256"), k.Published()
+	token, published := keyringtest.Sign(t, k, "ES256"), k.Published()
 	if err := os.Remove(store.Path); err != nil {
 		t.Fatal(err)
 	}
-	c.pass(30 * time.Second)
+	c.Pass(30 * time.Second)
 	if err := k.Refresh(t.Context()); codeOf(err) != "keys-away" {
 		t.Errorf("refreshing: %v", err)
 	}
 	if _, err := k.Rotate(t.Context(), keyring.Rotation{Force: true}); codeOf(err) != "keys-away" {
 		t.Errorf("rotating: %v", err)
 	}
-	mustSign(t, k, "ES256")
-	c.pass(time.Second)
+	keyringtest.Sign(t, k, "ES256")
+	c.Pass(time.Second)
 	if _, err := k.Sign(t.Context(), "ES256", nil); !errors.Is(err, keyring.ErrAway) {
 		t.Errorf("signing with keys that were not seen for 31 s: %v", err)
 	}
-	if err := verify(t, token, k.Published()); err != nil || string(k.Published()) != string(published) {
+	if err := keyringtest.Verify(t, token, k.Published()); err != nil || string(k.Published()) != string(published) {
 		t.Errorf("the last keys are not published any more: %v", err)
 	}
 	if _, err := os.Stat(store.Path); !errors.Is(err, os.ErrNotExist) {
@@ -379,7 +328,7 @@ func TestRefresh_keepsWhatItHasWhenTheStoreIsGarbled(t *testing.T) {
 	if err := k.Refresh(t.Context()); codeOf(err) != "keys-odd" {
 		t.Errorf("refreshing: %v", err)
 	}
-	mustSign(t, k, "ES256")
+	keyringtest.Sign(t, k, "ES256")
 }
 
 // A slow store has a service sign for no longer: what counts is when it was
@@ -393,9 +342,9 @@ func TestRefresh_countsFromTheQuestion(t *testing.T) {
 	if err := k.Refresh(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	c.pass(21 * time.Second)
-	mustSign(t, k, "ES256")
-	c.pass(time.Second)
+	c.Pass(21 * time.Second)
+	keyringtest.Sign(t, k, "ES256")
+	c.Pass(time.Second)
 	if _, err := k.Sign(t.Context(), "ES256", nil); !errors.Is(err, keyring.ErrAway) {
 		t.Errorf("31 s after the store was asked: %v", err)
 	}
@@ -404,13 +353,13 @@ func TestRefresh_countsFromTheQuestion(t *testing.T) {
 // A slowStore answers late, with what it had when it was asked.
 type slowStore struct {
 	keyring.Memory
-	clock *clock
+	clock *keyringtest.Clock
 	takes time.Duration
 }
 
 func (s *slowStore) Load(ctx context.Context) ([]byte, string, error) {
 	document, version, err := s.Memory.Load(ctx)
-	s.clock.pass(s.takes)
+	s.clock.Pass(s.takes)
 	return document, version, err
 }
 
@@ -419,13 +368,13 @@ func (s *slowStore) Load(ctx context.Context) ([]byte, string, error) {
 func TestRotate_isStoredAsNoEarlierThanItIs(t *testing.T) {
 	t.Parallel()
 	c := newClock()
-	c.pass(700 * time.Millisecond)
+	c.Pass(700 * time.Millisecond)
 	k := mustOpen(t, &keyring.Memory{}, c, "ES256")
 	mustRotate(t, k, keyring.Rotation{Force: true})
 	for _, key := range k.Ring().Keys {
 		for _, at := range []time.Time{key.Created, key.Activated, key.Retired} {
-			if late := at.Sub(c.now()); !at.IsZero() && (late < 0 || late >= time.Second || at.Nanosecond() != 0) {
-				t.Errorf("%v is stored at %v", at, c.now())
+			if late := at.Sub(c.Now()); !at.IsZero() && (late < 0 || late >= time.Second || at.Nanosecond() != 0) {
+				t.Errorf("%v is stored at %v", at, c.Now())
 			}
 		}
 	}

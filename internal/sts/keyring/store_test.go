@@ -86,7 +86,7 @@ func TestOpen_takesOverTheKeyOfTsiam(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := verify(t, token.Token.Reveal(), public); err != nil {
+			if err := keyringtest.Verify(t, token.Token.Reveal(), public); err != nil {
 				t.Errorf("by the key that tsiam published: %v", err)
 			}
 			again := mustOpen(t, store, newClock(), algorithm)

@@ -117,7 +117,7 @@ func TestContract_theAnswerWithAToken(t *testing.T) {
 	if err := json.Unmarshal([]byte(body), &answer); err != nil {
 		t.Fatalf("%v in %s", err, body)
 	}
-	now := s.clock.now().Unix()
+	now := s.clock.Now().Unix()
 	want := map[string]string{
 		"access_token": answer["access_token"], "token_type": "Bearer", "expires_in": "300",
 		"expires_on": strconv.FormatInt(now+300, 10), "not_before": strconv.FormatInt(now-30, 10),
@@ -139,7 +139,7 @@ func TestContract_theClaims(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	now := float64(s.clock.now().Unix())
+	now := float64(s.clock.Now().Unix())
 	want := jwt.MapClaims{
 		"iss": s.URL, "sub": nodeID, "aud": []any{api}, "jti": claims["jti"],
 		"iat": now, "nbf": now - 30, "exp": now + 300,
@@ -226,7 +226,7 @@ func TestToken_isRefusedWhenAskedForTooOften(t *testing.T) {
 		want []int
 	}{
 		{"at once", func() {}, []int{200, 200, 200, 429, 429}},
-		{"a second later", func() { s.clock.pass(time.Second) }, []int{200, 200, 429}},
+		{"a second later", func() { s.clock.Pass(time.Second) }, []int{200, 200, 429}},
 		{"another node", func() { who = other }, []int{200, 200, 200, 429}},
 	} {
 		step.do()
@@ -254,7 +254,7 @@ func TestToken_isRefusedWhileTheStoreIsAwayAndKeysStayPublished(t *testing.T) {
 	t.Parallel()
 	s := start(t, tailnet)
 	_, before := s.ask(t, "GET", "/.well-known/jwks.json", nil)
-	s.clock.pass(31 * time.Second) // in which the keys were not seen in the store
+	s.clock.Pass(31 * time.Second) // in which the keys were not seen in the store
 	res, body := s.ask(t, "POST", "/token?resource="+api, nil)
 	if res.StatusCode != http.StatusServiceUnavailable || res.Header.Get("Retry-After") == "" {
 		t.Errorf("%s %v %s", res.Status, res.Header, body)

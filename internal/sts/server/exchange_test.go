@@ -211,7 +211,7 @@ func TestExchange_makesATokenThatAnIndependentVerifierTakes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	token, err := provider.Verifier(&oidc.Config{ClientID: api, Now: m.clock.now}).Verify(t.Context(), got.Token)
+	token, err := provider.Verifier(&oidc.Config{ClientID: api, Now: m.clock.Now}).Verify(t.Context(), got.Token)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -219,7 +219,7 @@ func TestExchange_makesATokenThatAnIndependentVerifierTakes(t *testing.T) {
 	if err := token.Claims(&claims); err != nil {
 		t.Fatal(err)
 	}
-	now := float64(m.clock.now().Unix())
+	now := float64(m.clock.Now().Unix())
 	want := map[string]any{
 		"iss": m.URL, "sub": m.issuer.url + "|repo:acme/web:ref:refs/heads/main", "aud": []any{api}, "jti": claims["jti"],
 		"iat": now, "nbf": now - 30, "exp": now + 300, "repository": "acme/web",
@@ -302,8 +302,8 @@ func TestExchange_refusesRequestsAsTheRFCsSay(t *testing.T) {
 func TestExchange_refusesTokensThatAreNotWhatTheyMustBe(t *testing.T) {
 	t.Parallel()
 	m := trading(t, tailnet)
-	stranger := newGitHub(t, m.clock.now)
-	now := m.clock.now().Unix()
+	stranger := newGitHub(t, m.clock.Now)
+	now := m.clock.Now().Unix()
 	public, err := json.Marshal(m.issuer.url)
 	if err != nil {
 		t.Fatal(err)
@@ -372,7 +372,7 @@ func TestExchange_aTokenNeverOutlivesTheOneItCameFrom(t *testing.T) {
 		short.Name, short.Subject, short.Lifetime = "exchange.trust[1]", "repo:acme/short:**", 2*time.Minute
 		o.Exchange.Rules = append(o.Exchange.Rules, short)
 	})
-	now := m.clock.now().Unix()
+	now := m.clock.Now().Unix()
 	for name, c := range map[string]struct {
 		claims map[string]any
 		want   any
@@ -426,7 +426,7 @@ func TestExchange_asksAnIssuerForKeysNoMoreThanItMust(t *testing.T) {
 	}
 	pass := func(d time.Duration) {
 		t.Helper()
-		m.clock.pass(d)
+		m.clock.Pass(d)
 		if err := m.keys.Refresh(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -517,11 +517,11 @@ func TestExchange_isInTheAuditAndTheMetricsAndItsTokensAreNot(t *testing.T) {
 	m.exchange(t, form("x.y.z"))
 	entries := m.entries(t)
 	want := server.Entry{
-		Time: m.clock.now().UTC(), Event: "exchange", Outcome: "issued", Remote: entries[0].Remote,
+		Time: m.clock.Now().UTC(), Event: "exchange", Outcome: "issued", Remote: entries[0].Remote,
 		Node: nodeID, Name: "web-1.tail10ca1.ts.net", Tags: []string{"tag:web"},
 		Presented: &server.Presented{Issuer: m.issuer.url, Subject: "repo:acme/web:ref:refs/heads/main", Audience: m.URL, ID: "j-1", Verified: true},
 		Audience:  api, Rule: api, Grant: "exchange.trust[0]", Subject: m.issuer.url + "|repo:acme/web:ref:refs/heads/main",
-		JTI: entries[0].JTI, Key: entries[0].Key, Algorithm: "ES256", Expires: m.clock.now().UTC().Add(5 * time.Minute),
+		JTI: entries[0].JTI, Key: entries[0].Key, Algorithm: "ES256", Expires: m.clock.Now().UTC().Add(5 * time.Minute),
 	}
 	if d := cmp.Diff(want, entries[0]); d != "" || want.JTI == "" {
 		t.Errorf("(-want +got):\n%s", d)

@@ -60,7 +60,7 @@ func TestPublished_mayBeKeptAndIsAskedForAgain(t *testing.T) {
 func TestPublished_mayNotBeKeptWhenItMayBeOld(t *testing.T) {
 	t.Parallel()
 	s := start(t, public)
-	s.clock.pass(31 * time.Second) // in which the keys were not seen in the store
+	s.clock.Pass(31 * time.Second) // in which the keys were not seen in the store
 	for _, path := range []string{server.KeysPath, server.DiscoveryPath} {
 		if res, _ := s.ask(t, "GET", path, nil); res.StatusCode != 200 || res.Header.Get("Cache-Control") != "public, max-age=0" {
 			t.Errorf("%s: %s %s", path, res.Status, res.Header.Get("Cache-Control"))

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/tailjoin/tailjoin/internal/sts/keyring"
+	"github.com/tailjoin/tailjoin/internal/sts/keyring/keyringtest"
 	"github.com/tailjoin/tailjoin/internal/sts/policy"
 	"github.com/tailjoin/tailjoin/internal/sts/server"
 	"tailscale.com/client/tailscale/apitype"
@@ -32,7 +33,7 @@ const (
 type service struct {
 	*httptest.Server
 	keys  *keyring.Keeper
-	clock *clock
+	clock *keyringtest.Clock
 	audit *buffer
 	log   *buffer
 }
@@ -40,7 +41,7 @@ type service struct {
 // start serves the handler that is picked; change spoils its options.
 func start(t *testing.T, pick func(*server.Server) http.Handler, change ...func(*server.Options)) *service {
 	t.Helper()
-	s := &service{clock: &clock{at: time.Now().Truncate(time.Second)}, audit: &buffer{}, log: &buffer{}}
+	s := &service{clock: keyringtest.At(time.Now().Truncate(time.Second)), audit: &buffer{}, log: &buffer{}}
 	log := slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	var handler http.Handler
 	listening := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { handler.ServeHTTP(w, r) }))
@@ -50,7 +51,7 @@ func start(t *testing.T, pick func(*server.Server) http.Handler, change ...func(
 		Policy: allowing(t, "ES256", api), CacheFor: 5 * time.Minute,
 		WhoIs:     func(context.Context, string) (*apitype.WhoIsResponse, error) { return web(), nil },
 		OnTailnet: func(context.Context) error { return nil },
-		Audit:     s.audit, Log: log, Now: s.clock.now,
+		Audit:     s.audit, Log: log, Now: s.clock.Now,
 	}
 	for _, c := range change {
 		c(&o)
@@ -63,10 +64,10 @@ func start(t *testing.T, pick func(*server.Server) http.Handler, change ...func(
 	return s
 }
 
-func ring(t *testing.T, c *clock, log *slog.Logger, algorithms ...string) *keyring.Keeper {
+func ring(t *testing.T, c *keyringtest.Clock, log *slog.Logger, algorithms ...string) *keyring.Keeper {
 	t.Helper()
 	k := &keyring.Keeper{
-		Store: &keyring.Memory{}, Algorithms: algorithms, Now: c.now, Log: log,
+		Store: &keyring.Memory{}, Algorithms: algorithms, Now: c.Now, Log: log,
 		Timing: keyring.Timing{Lifetime: time.Hour, Skew: time.Minute, CacheFor: 5 * time.Minute, Refresh: 10 * time.Second},
 	}
 	if err := k.Open(t.Context()); err != nil {
@@ -161,24 +162,6 @@ func (s *service) entries(t *testing.T) (all []server.Entry) {
 		all = append(all, e)
 	}
 	return all
-}
-
-// A clock is moved by hand.
-type clock struct {
-	mu sync.Mutex
-	at time.Time
-}
-
-func (c *clock) now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.at
-}
-
-func (c *clock) pass(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.at = c.at.Add(d)
 }
 
 // A buffer may be written and read at the same time, and may be full.

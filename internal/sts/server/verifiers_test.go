@@ -15,7 +15,7 @@ func TestTokens_areAcceptedByOthersInEveryAlgorithmAndNotWhenAnythingIsWrong(t *
 		t.Run(algorithm, func(t *testing.T) {
 			t.Parallel()
 			s := start(t, tailnet, func(o *server.Options) { o.Policy = allowing(t, algorithm, api) })
-			good := verifiers.Claim{Issuer: s.URL, Audience: api, Token: s.token(t, api), At: s.clock.now()}
+			good := verifiers.Claim{Issuer: s.URL, Audience: api, Token: s.token(t, api), At: s.clock.Now()}
 			for _, c := range verifiers.Cases(t, good, 5*time.Minute) {
 				for name, verify := range verifiers.All {
 					if err := verify(t.Context(), c.Claim); (err == nil) != c.Good {
@@ -43,7 +43,7 @@ func wantRetired(t *testing.T, s *service, old verifiers.Claim) {
 			}
 		}
 	}
-	s.clock.pass(time.Hour + 2*time.Minute) // the overlap of this ring
+	s.clock.Pass(time.Hour + 2*time.Minute) // the overlap of this ring
 	if err := s.keys.Refresh(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/tailjoin/tailjoin/internal/sts/keyring/keyringtest"
 	"github.com/tailjoin/tailjoin/internal/sts/server"
 	"tailscale.com/client/tailscale/apitype"
 )
@@ -45,7 +46,7 @@ func TestAudit_hasEveryDecisionAndNoToken(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	at := s.clock.now().UTC()
+	at := s.clock.Now().UTC()
 	node := server.Entry{Time: at, Event: "token", Node: nodeID, Name: "web-1.tail10ca1.ts.net", Tags: []string{"tag:web"}}
 	issued, notPermitted, notAllowed := node, node, node
 	issued.Outcome, issued.Audience, issued.Rule, issued.Grant = "issued", api, "https://*.example.com", tsiam+"[0]"
@@ -164,16 +165,16 @@ func TestReady_isWhoCanSignAndSeesTheTailnet(t *testing.T) {
 		t.Errorf("%d %s", status, body)
 	}
 	off.Store(true)
-	s.clock.pass(6 * time.Second)
+	s.clock.Pass(6 * time.Second)
 	if status, body := ready(); status != 503 || body != `{"keys":"ok","tailnet":"Stopped"}` {
 		t.Errorf("without a tailnet: %d %s", status, body)
 	}
 	off.Store(false)
-	s.clock.pass(23 * time.Second) // 29 in all: as long as the keys need not be looked at
+	s.clock.Pass(23 * time.Second) // 29 in all: as long as the keys need not be looked at
 	if status, _ := ready(); status != 200 {
 		t.Errorf("with one again: %d", status)
 	}
-	s.clock.pass(2 * time.Second) // the answer of before would count still
+	s.clock.Pass(2 * time.Second) // the answer of before would count still
 	if status, body := ready(); status != 503 || body != `{"keys":"the store of the signing keys does not answer","tailnet":"ok"}` {
 		t.Errorf("without the keys' store: %d %s", status, body)
 	}
@@ -188,9 +189,9 @@ func TestCaller_isLookedUpAgainBeforeAGrantIsOld(t *testing.T) {
 	t.Parallel()
 	var asked atomic.Int64
 	granted := web()
-	now, log := &clock{at: time.Now()}, slog.New(slog.DiscardHandler)
+	now, log := keyringtest.At(time.Now()), slog.New(slog.DiscardHandler)
 	s := server.New(server.Options{
-		Policy: allowing(t, "ES256", api), Keys: ring(t, now, log, "ES256"), Now: now.now, Audit: io.Discard, Log: log,
+		Policy: allowing(t, "ES256", api), Keys: ring(t, now, log, "ES256"), Now: now.Now, Audit: io.Discard, Log: log,
 		WhoIs: func(context.Context, string) (*apitype.WhoIsResponse, error) { asked.Add(1); return granted, nil },
 	})
 	ask := func(remote string) int {
@@ -215,11 +216,11 @@ func TestCaller_isLookedUpAgainBeforeAGrantIsOld(t *testing.T) {
 	}
 	granted = web()
 	delete(granted.CapMap, tsiam)
-	now.pass(999 * time.Millisecond)
+	now.Pass(999 * time.Millisecond)
 	if status := ask("100.64.0.7:1002"); status != 200 {
 		t.Errorf("within the second: %d", status)
 	}
-	now.pass(time.Millisecond)
+	now.Pass(time.Millisecond)
 	if status := ask("100.64.0.7:1003"); status != 403 {
 		t.Errorf("a second after the grant was taken away: %d", status)
 	}

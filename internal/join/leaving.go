@@ -1,0 +1,195 @@
+package join
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+
+	"github.com/tailjoin/tailjoin/internal/tailscaled"
+	"github.com/tailjoin/tailjoin/internal/tsapi"
+)
+
+// newLeaving takes the identity and the API's address from one and the same
+// place: the session is data that any step may have changed, and a secret must
+// not go where it points.
+func newLeaving(s *session, i Identity, d Deps) *leaving {
+	if i.ClientID == "" && i.Secret.IsZero() {
+		i.ClientID, i.Audience = s.ClientID, s.Audience
+		d.API = &tsapi.Client{BaseURL: s.API, UserAgent: d.API.UserAgent}
+	}
+	return &leaving{Deps: d, session: s, identity: i, final: true}
+}
+
+// A leaving is one session being undone.
+type leaving struct {
+	Deps
+	limits
+	session  *session
+	identity Identity
+	final    bool              // nobody comes after this to undo what is left
+	access   tsapi.AccessToken // asked for once, and only if it is needed
+}
+
+// undo goes backwards through what a join makes. What does not need the daemon
+// is done while that ends.
+func (l *leaving) undo(ctx context.Context) error {
+	loggedOut := l.logOut(ctx)
+	var others error
+	var beside sync.WaitGroup
+	beside.Go(func() { others = l.undoOthers(ctx, loggedOut == nil) })
+	stopped := l.stopDaemon(ctx, loggedOut == nil && l.session.Daemon.light())
+	beside.Wait()
+	err := errors.Join(loggedOut, others, stopped)
+	if err != nil && !l.final || stopped != nil { // another Leave must find the session
+		return err
+	}
+	return errors.Join(err, l.session.remove())
+}
+
+// undoOthers undoes all but the daemon. That the node is off the tailnet is
+// noted: a leave may be killed too, and the next has no daemon to ask.
+func (l *leaving) undoOthers(ctx context.Context, loggedOut bool) error {
+	noted := l.session.note(func(r *record) { r.Login = r.Login && !loggedOut })
+	if loggedOut && l.session.Daemon.light() {
+		l.session.clear() // what cannot be removed yet is for remove
+	}
+	return errors.Join(noted, l.unlink(ctx), l.revoke(ctx), l.discard())
+}
+
+// logOut takes the node off the tailnet, by the daemon or, if that is gone or
+// does not answer, through the API.
+func (l *leaving) logOut(ctx context.Context) error {
+	if !l.session.Login {
+		return nil
+	}
+	err := l.byDaemon(ctx)
+	switch {
+	case err == nil:
+		return nil
+	case l.session.Node == "" && !tailscaled.Answers(l.session.Daemon.Socket):
+		return nil // no node that anybody knows of, and nobody to ask
+	case l.session.Node == "":
+		return err
+	}
+	l.Log.Info("the daemon did not log out; deleting the node through the API", "cause", err)
+	if apiErr := l.byAPI(ctx); apiErr != nil {
+		return fmt.Errorf("the node stays until Tailscale notices that it is gone, since it is ephemeral: %w", errors.Join(err, apiErr))
+	}
+	return nil
+}
+
+func (l *leaving) byDaemon(ctx context.Context) error {
+	state := l.session.Daemon
+	daemon := tailscaled.Attach(l.session.dir, state.Socket, state.PID)
+	settled := l.session.Node != "" || l.settle(ctx, daemon)
+	ctx, cancel := context.WithTimeout(ctx, l.limits.logOut)
+	defer cancel()
+	if err := daemon.LogOut(ctx); err != nil || settled {
+		return err
+	}
+	return errUnsettled
+}
+
+// settle waits for a login that is under way, and notes the node that came of
+// it: a daemon forgets its key with the first try to log out, even if control
+// never hears of that because we are killed.
+func (l *leaving) settle(ctx context.Context, daemon *tailscaled.Daemon) bool {
+	ctx, cancel := context.WithTimeout(ctx, l.limits.settle)
+	defer cancel()
+	settled := daemon.Settle(ctx)
+	if node := daemon.NodeID(ctx); node != "" {
+		l.session.note(func(r *record) { r.Node = node }) // if that fails, the daemon is still there to log out
+	}
+	return settled
+}
+
+// errUnsettled: the daemon knows of no node to log out until control has
+// answered its login to the end.
+var errUnsettled = errors.New("the login was still under way; a node that came of it is ephemeral and goes by itself")
+
+func (l *leaving) byAPI(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, l.api)
+	defer cancel()
+	access, err := l.accessToken(ctx)
+	if err != nil {
+		return err
+	}
+	return gone(l.API.DeleteDevice(ctx, access, l.session.Node))
+}
+
+// gone turns "there is no such thing" into success.
+func gone(err error) error {
+	if answer, ok := errors.AsType[*tsapi.Error](err); ok && answer.Status == 404 {
+		return nil
+	}
+	return err
+}
+
+func (l *leaving) stopDaemon(ctx context.Context, atOnce bool) error {
+	state := l.session.Daemon
+	if !state.Started {
+		return nil
+	}
+	stopping := tailscaled.Stopping{
+		Dir: l.session.dir, PID: state.PID, TUN: state.TUN, HostPATH: state.HostPATH,
+		Sudo: l.bySudo(), Self: l.Self, AtOnce: atOnce, Limit: l.limits.stop,
+	}
+	if state.TUN { // never another path: this may be removed by root
+		stopping.Socket, stopping.SocketDir = tailscaled.DefaultSocket, state.SocketDir
+	}
+	return stopping.Stop(ctx)
+}
+
+// bySudo reports that the join had root's rights by sudo, and that we need it too.
+func (l *leaving) bySudo() bool { return l.session.Daemon.Sudo && os.Geteuid() != 0 }
+
+// revoke ends a key that nobody used. A join that got as far as its node has
+// none, so this costs an ordinary leave nothing.
+func (l *leaving) revoke(ctx context.Context) error {
+	key := l.session.Key
+	if !key.left() {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, l.api)
+	defer cancel()
+	if err := l.revokeWith(ctx, key); err != nil {
+		return fmt.Errorf("revoking an unused auth key (it expires within %v): %w", lifetime, err)
+	}
+	return nil
+}
+
+func (l *leaving) revokeWith(ctx context.Context, key keyState) error {
+	access, err := l.accessToken(ctx)
+	if err != nil {
+		return err
+	}
+	ids := []string{key.ID}
+	if !key.known() {
+		if ids, err = l.API.KeysDescribed(ctx, access, l.session.Description()); err != nil {
+			return err
+		}
+	}
+	var errs []error
+	for _, id := range ids {
+		errs = append(errs, gone(l.API.RevokeKey(ctx, access, id)))
+	}
+	return errors.Join(errs...)
+}
+
+func (l *leaving) accessToken(ctx context.Context) (tsapi.AccessToken, error) {
+	if !l.access.IsZero() {
+		return l.access, nil
+	}
+	token, err := l.identity.asking(l.Deps).Get(ctx)
+	if err == nil {
+		l.access = token
+	}
+	return token, err
+}
+
+// discard removes what an install left in the cache that was killed.
+func (l *leaving) discard() error {
+	return tailscaled.Install{CacheDir: l.session.Cache, Session: l.session.ID}.Discard()
+}
