@@ -2,8 +2,10 @@ package azure_test
 
 import (
 	"errors"
+	"flag"
 	"io"
 	"log/slog"
+	"os"
 	"sync"
 	"testing"
 	"time"
@@ -15,6 +17,14 @@ import (
 	"github.com/tailjoin/tailjoin/internal/sts/keyring"
 	"github.com/tailjoin/tailjoin/internal/sts/keyring/keyringtest"
 )
+
+// These tests mostly wait, for a vault's clock or for a service that is away:
+// on two cores no less than on many they wait together.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	flag.Set("test.parallel", "16")
+	os.Exit(m.Run())
+}
 
 // to is a vault as its client knows it.
 func to(v *vaulttest.Vault) azure.Connection {
