@@ -30,7 +30,7 @@ func buildVault() (string, error) {
 	}
 	cmd := exec.Command("go", "build", "-o", program, ".")
 	cmd.Dir = "testdata/vault"
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=-mod=readonly", "GOWORK=off")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("%w\n%s", err, out)
 	}
