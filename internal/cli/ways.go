@@ -1,0 +1,100 @@
+package cli
+
+import (
+	"cmp"
+	"strings"
+
+	"github.com/tailjoin/tailjoin/internal/diag"
+	"github.com/tailjoin/tailjoin/internal/join"
+	"github.com/tailjoin/tailjoin/internal/secret"
+	"github.com/tailjoin/tailjoin/internal/spec"
+)
+
+// fillIdentity takes exactly one way to prove who the job is.
+func fillIdentity(in *inputs, r *join.Request) (err error) {
+	if r.Identity, err = in.identity(); err != nil {
+		return err
+	}
+	return in.checkOneWay(len(r.Tags) > 0)
+}
+
+func (in *inputs) identity() (join.Identity, error) {
+	in.keyOrSecret()
+	client, err := spec.Attributes("oauth-client-id", in.oauthClientID)
+	if err != nil {
+		return join.Identity{}, err
+	}
+	identity := join.Identity{
+		AuthKey:       in.authKey,
+		ClientID:      client.Value,
+		Audience:      cmp.Or(in.audience, "api.tailscale.com/"+client.Value),
+		Ephemeral:     client.Ephemeral,
+		Preauthorized: client.Preauthorized,
+	}
+	if in.oauthSecret.IsZero() {
+		return identity, nil
+	}
+	return in.bySecret(identity)
+}
+
+// keyOrSecret: `tailscale up` takes an OAuth client's secret in the place of
+// an auth key, so people put it there.
+func (in *inputs) keyOrSecret() {
+	if strings.HasPrefix(in.authKey.Reveal(), "tskey-client-") && in.oauthSecret.IsZero() {
+		in.oauthSecret, in.authKey = in.authKey, secret.Text{}
+	}
+}
+
+func (in *inputs) bySecret(identity join.Identity) (join.Identity, error) {
+	attributed, err := spec.Attributes("oauth-secret", in.oauthSecret.Reveal())
+	if err != nil {
+		return identity, err
+	}
+	identity.Secret = secret.New(attributed.Value)
+	identity.Ephemeral, identity.Preauthorized = attributed.Ephemeral, attributed.Preauthorized
+	in.apiURL = cmp.Or(in.apiURL, attributed.BaseURL)
+	return identity, nil
+}
+
+func (in *inputs) checkOneWay(tagged bool) error {
+	if err := in.checkWays("give oauth-client-id and tags, to use the job's own identity; or authkey, or oauth-secret"); err != nil {
+		return err
+	}
+	if way := in.ways()[0]; way != "authkey" && !tagged {
+		return diag.Input("tags are missing", "a node that joins by "+way+" must have tags:\n  tags: \"tag:ci\"")
+	}
+	return nil
+}
+
+// checkWays refuses no way and more than one. give is what to do if there is
+// none.
+func (in *inputs) checkWays(give string) error {
+	given := in.ways()
+	switch {
+	case len(given) == 0:
+		return diag.Input("nothing says who this job is", give+".\n"+
+			"A secret is empty in a pull request from a fork, or when its name is misspelled")
+	case len(given) > 1:
+		return diag.Input("there are two ways to prove who this job is: "+strings.Join(given, " and "),
+			"give one of them; for the job's own identity that is oauth-client-id without oauth-secret")
+	case given[0] == "oauth-client-id" && in.oauthClientID == "":
+		return diag.Input("oauth-client-id is missing", "an audience is for a trust credential: give its client ID, too")
+	}
+	return nil
+}
+
+// ways are the methods that the inputs name. A client ID belongs to the
+// secret, if there is one; an audience is for the job's own identity.
+func (in *inputs) ways() (given []string) {
+	bySecret := !in.oauthSecret.IsZero()
+	if !in.authKey.IsZero() {
+		given = append(given, "authkey")
+	}
+	if bySecret {
+		given = append(given, "oauth-secret")
+	}
+	if in.audience != "" || in.oauthClientID != "" && !bySecret {
+		given = append(given, "oauth-client-id")
+	}
+	return given
+}
