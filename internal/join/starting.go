@@ -1,0 +1,101 @@
+package join
+
+import (
+	"context"
+	"errors"
+
+	"github.com/tailjoin/tailjoin/internal/diag"
+	"github.com/tailjoin/tailjoin/internal/tailscaled"
+)
+
+// waitingDaemon finds, verifies and starts a tailscaled that needs nothing
+// more than an auth key.
+func (j *joining) waitingDaemon(ctx context.Context) (*tailscaled.Login, error) {
+	choice := start(ctx, func(error) {}, func(ctx context.Context) (tailscaled.Choice, error) {
+		return tailscaled.Choose(ctx, j.Network), nil
+	})
+	end := j.phases.measure("install")
+	binary, err := j.Install.Find(ctx)
+	end()
+	if err != nil {
+		return nil, err
+	}
+	j.result.Binary = binary
+	rights, _ := choice()
+	return j.startDaemon(ctx, rights)
+}
+
+func (j *joining) startDaemon(ctx context.Context, choice tailscaled.Choice) (*tailscaled.Login, error) {
+	if choice.Reason != "" && j.Network == tailscaled.WantTUN {
+		return nil, noInterface(choice.Reason, nil)
+	}
+	if choice.Nobody && j.StateDir != "" {
+		return nil, noState()
+	}
+	defer j.phases.measure("daemon")()
+	login, err := j.startWith(ctx, choice)
+	if err == nil || !choice.TUN || ctx.Err() != nil {
+		return login, err
+	}
+	if j.Network == tailscaled.WantTUN {
+		return nil, noInterface("tailscaled did not start with one", err)
+	}
+	j.Log.Warn("tailscaled did not start with a network interface; trying without", "cause", err)
+	if stopErr := j.leaving().stopDaemon(ctx, false); stopErr != nil {
+		return nil, errors.Join(err, stopErr)
+	}
+	return j.startWith(ctx, tailscaled.Choose(ctx, tailscaled.WantUserspace))
+}
+
+func noInterface(reason string, err error) error {
+	facts := []diag.Fact{{Name: "because", Value: reason}}
+	if died, ok := errors.AsType[*diag.Problem](err); ok {
+		facts = append(facts, died.Facts...)
+	}
+	return &diag.Problem{
+		Code:    "not-privileged",
+		Summary: "tailscaled cannot have a network interface here",
+		Facts:   facts,
+		Err:     err,
+		Hint: "it takes root or passwordless sudo, /dev/net/tun (in a container: --device /dev/net/tun --cap-add NET_ADMIN),\n" +
+			"and no other tailscaled on the machine. Or leave out `network: tun`: processes then use the proxies that the\n" +
+			"outputs socks5-proxy and http-proxy name",
+	}
+}
+
+// noState: a daemon without rights cannot write where root keeps a node's key,
+// and the directory is not ours to give away.
+func noState() error {
+	return diag.Input("the node's key cannot be kept in statedir here",
+		"tailscaled runs as nobody next to another one, and may not write there: leave out statedir, run the job as a user\n"+
+			"of its own, or stop the other tailscaled")
+}
+
+func (j *joining) startWith(ctx context.Context, choice tailscaled.Choice) (*tailscaled.Login, error) {
+	if j.result.Binary.Service {
+		choice = tailscaled.Choice{Rights: tailscaled.Rights{TUN: true}}
+	}
+	config, err := j.config(choice)
+	if err != nil {
+		return nil, err
+	}
+	if err := j.session.note(func(r *record) { r.Daemon = config.state() }); err != nil {
+		return nil, err
+	}
+	j.daemon, err = tailscaled.Start(ctx, config.Config)
+	if j.daemon != nil {
+		err = errors.Join(err, j.session.note(func(r *record) { r.Daemon.PID = j.daemon.PID() }))
+	}
+	if err != nil {
+		return nil, err
+	}
+	login, err := j.daemon.Prepare(ctx, &j.Up.Prefs)
+	if err != nil {
+		return nil, err
+	}
+	j.result.Socket, j.result.Proxy, j.result.TUN = j.daemon.Socket, config.Proxy, choice.TUN
+	if choice.Reason != "" {
+		j.Log.Info("no network interface: processes reach the tailnet by the proxies only", "because", choice.Reason)
+	}
+	return login, nil
+}
