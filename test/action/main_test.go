@@ -5,6 +5,7 @@
 package action
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -14,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/tailjoin/tailjoin/internal/isolate"
+	"github.com/tailjoin/tailjoin/internal/localtailnet/build"
 )
 
 // root is the repository's.
@@ -52,7 +54,7 @@ func buildPrograms() (dir string, err error) {
 	if err != nil {
 		return "", err
 	}
-	act, err := command(root, "go", "tool", "-modfile=tools/go.mod", "-n", "act") // builds it, into Go's cache
+	act, err := build.Other(context.Background(), "act", ".", "-modfile=tools/go.mod", "github.com/nektos/act")
 	if err != nil {
 		return dir, err
 	}
@@ -61,7 +63,7 @@ func buildPrograms() (dir string, err error) {
 		return dir, err
 	}
 	return dir, errors.Join(
-		os.Symlink(strings.TrimSpace(act), filepath.Join(dir, "act")),
+		os.Symlink(act, filepath.Join(dir, "act")),
 		buildStandIn(dir, "1"), buildStandIn(dir, "2"),
 		buildDist(filepath.Join(dir, "dist"), strings.Join(strings.Fields(platform), "/")),
 	)

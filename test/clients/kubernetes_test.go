@@ -16,6 +16,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/tailjoin/tailjoin/internal/localtailnet/build"
 )
 
 func TestKubernetes_getsACredential(t *testing.T) {
@@ -77,9 +79,9 @@ func TestKubernetes_clientGoRunsThePluginOfAKubeconfig(t *testing.T) {
 	if err := os.WriteFile(kubeconfig, []byte(content), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	kubernetes := filepath.Join(dir, "kubernetes")
-	if out, err := exec.Command("go", "-C", "kubernetes", "build", "-o", kubernetes, ".").CombinedOutput(); err != nil {
-		t.Fatalf("building a client: %v\n%s", err, out)
+	kubernetes, err := build.Other(t.Context(), "kubernetes", "test/clients/kubernetes", ".")
+	if err != nil {
+		t.Fatal(err)
 	}
 	cmd := exec.Command(kubernetes)
 	cmd.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig, "CI=true") // its log shows nothing of what client-go reads

@@ -3,14 +3,16 @@
 package fronts
 
 import (
+	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
+
+	builds "github.com/tailjoin/tailjoin/internal/localtailnet/build"
 )
 
 // prepare fills the directory: with a release of this tree as it is now, and with the CIs' own programs.
@@ -87,10 +89,9 @@ func tool(dir, name string, get func() (string, error)) error {
 	return os.Symlink(path, filepath.Join(dir, name))
 }
 
-// agent is buildkite-agent, which Go builds once and keeps.
+// agent is buildkite-agent.
 func agent() (string, error) {
-	path, err := output("testdata/agent", "go", "tool", "-n", "agent")
-	return strings.TrimSpace(path), err
+	return builds.Other(context.Background(), "buildkite-agent", "test/fronts/testdata/agent", "github.com/buildkite/agent/v3")
 }
 
 // packages are those of testdata/npm, at the versions of its lock file, which are fetched once and kept.

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/tailjoin/tailjoin/internal/isolate"
+	"github.com/tailjoin/tailjoin/internal/localtailnet/build"
 	"github.com/tailjoin/tailjoin/test/sts/world"
 )
 
@@ -44,7 +45,7 @@ func prepare(ctx context.Context) error {
 		os.Setenv(packagesMissing, err.Error())
 	}
 	os.Setenv(packagesAt, dir)
-	plugin, err := buildVault()
+	plugin, err := build.Other(ctx, "vault", "test/sts/testdata/vault", ".")
 	if err != nil {
 		os.Setenv(vaultMissing, err.Error())
 	}

@@ -6,10 +6,8 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
-	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -21,21 +19,6 @@ import (
 
 // The variables by which the process that builds Vault's plugin tells the isolated one where it is, or why it is not.
 const vaultAt, vaultMissing = "TAILJOIN_TEST_VAULT", "TAILJOIN_TEST_VAULT_MISSING"
-
-// buildVault makes testdata/vault, which Go keeps.
-func buildVault() (string, error) {
-	program, err := filepath.Abs(root + "/.build/sts/vault")
-	if err != nil {
-		return "", err
-	}
-	cmd := exec.Command("go", "build", "-o", program, ".")
-	cmd.Dir = "testdata/vault"
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("%w\n%s", err, out)
-	}
-	return program, nil
-}
 
 type verdict struct {
 	Refused, Alias string
