@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"io"
 	"net/http"
@@ -29,6 +30,8 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asProgram) != "" {
 		main()
 	}
+	flag.Parse()
+	flag.Set("test.parallel", "4") // on two cores too: they mostly wait
 	status := m.Run()
 	os.RemoveAll(built)
 	os.Exit(status)
