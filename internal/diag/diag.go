@@ -92,8 +92,6 @@ func indent(s string, by int) string {
 
 // As returns the outermost Problem in err, or one that wraps an error nobody
 // explained: it asks for a report, since the reader cannot do anything else.
-//
-//go:noinline
 func As(err error) *Problem {
 	if p, ok := errors.AsType[*Problem](err); ok {
 		return p
@@ -107,8 +105,6 @@ func As(err error) *Problem {
 }
 
 // Input is a problem with what the user asked for: nothing was started.
-//
-//go:noinline
 func Input(summary, hint string, facts ...Fact) *Problem {
 	return &Problem{Code: "input-invalid", Summary: summary, Facts: facts, Hint: hint, Input: true}
 }

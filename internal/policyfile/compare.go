@@ -145,7 +145,6 @@ func through(parts []*part, from, to int, self bool) (r reach) {
 	return r
 }
 
-//go:noinline
 func (p *part) leads(from, to int, self bool) bool {
 	return p.src[from] == 1 && (p.dst[to] == 1 || self && p.self)
 }

@@ -67,7 +67,6 @@ type access struct {
 	notes map[string]Note // by all that they depend on
 }
 
-//go:noinline
 func (a *access) note(r *rule, key, reason string) {
 	a.notes[key+reason] = Note{Reason: r.section + ": " + reason, Gone: a.gone, At: r.at}
 }

@@ -24,7 +24,6 @@ func (l Line) String() string {
 	return fmt.Sprintf("%s → %s: %s", some(l.Who, l.WhoExcept), some(l.To, l.ToExcept), listed(l.Ports))
 }
 
-//go:noinline
 func (n Note) String() string {
 	if n.Gone {
 		return fmt.Sprintf("%s (gone; it was at %v)", n.Reason, n.At)
@@ -42,7 +41,6 @@ func some(names, except []string) string {
 // mostListed is how many names a line shows; the structure has them all.
 const mostListed = 12
 
-//go:noinline
 func listed(names []string) string {
 	if more := len(names) - mostListed; more > 1 {
 		return fmt.Sprintf("%s and %d more", strings.Join(names[:mostListed], ", "), more)

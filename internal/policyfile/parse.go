@@ -150,10 +150,8 @@ func (f *File) twice(m, first *hujson.ObjectMember) error {
 	}
 }
 
-//go:noinline
 func nameOf(m *hujson.ObjectMember) string { return m.Name.Value.(hujson.Literal).String() }
 
-//go:noinline
 func kind(v *hujson.Value) hujson.Kind { return v.Value.Kind() }
 
 // plain is a value without its comments, on one line.

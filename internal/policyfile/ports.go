@@ -55,7 +55,6 @@ func reachOf(spans ...span) (r reach) {
 	return r
 }
 
-//go:noinline
 func (r reach) and(other reach) reach { return reachOf(slices.Concat(r, other)...) }
 
 func (r reach) without(other reach) (left reach) {
@@ -99,8 +98,6 @@ func (r reach) touches(other reach) bool {
 }
 
 // of are the ports of a protocol.
-//
-//go:noinline
 func (r reach) of(protocol uint8) (all reach) {
 	whole := allOf(protocol)
 	for _, s := range r {
@@ -209,8 +206,6 @@ func parseRange(s string) (from, to uint16, ok bool) {
 }
 
 // key is the reach as a map's key.
-//
-//go:noinline
 func (r reach) key() string {
 	var b []byte
 	for _, s := range r {

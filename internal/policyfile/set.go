@@ -9,14 +9,12 @@ type set []byte
 // key is the set as a map's key.
 func (s set) key() string { return string(s) }
 
-//go:noinline
 func (s set) addAll(other set) {
 	for i, in := range other {
 		s[i] |= in
 	}
 }
 
-//go:noinline
 func (s set) remove(other set) {
 	for i, in := range other {
 		s[i] &^= in
@@ -24,8 +22,6 @@ func (s set) remove(other set) {
 }
 
 // common is what two sets share.
-//
-//go:noinline
 func (s set) common(other set) set {
 	both := make(set, len(s))
 	for i, in := range other {
@@ -36,7 +32,6 @@ func (s set) common(other set) set {
 
 func (s set) within(other set) bool { return s.len() == s.common(other).len() }
 
-//go:noinline
 func (s set) len() (n int) {
 	for _, in := range s {
 		n += int(in)
