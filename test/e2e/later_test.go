@@ -13,9 +13,11 @@ import (
 )
 
 // onGitLab makes the world's job one of GitLab's, by what its variables say. Its
-// session is where the platform puts it.
+// session is where the platform puts it, in a directory that test/fronts knows
+// for ours.
 func (w *world) onGitLab(id string) (tempDir string) {
 	w.t.Helper()
+	id = "e2e-" + id
 	tempDir = "/tmp/tailjoin-" + id
 	w.t.Cleanup(func() { os.RemoveAll(tempDir) })
 	for _, name := range []string{"GITHUB_ACTIONS", "TAILJOIN_SESSION"} {
@@ -30,7 +32,7 @@ func TestJoin_envFile_tellsTheRestOfTheScript(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, localtailnet.Options{})
 	w.mustPeer(localtailnet.PeerOptions{})
-	tempDir := w.onGitLab("e2e-env-file")
+	tempDir := w.onGitLab("env-file")
 	file := filepath.Join(w.dir, "env")
 	w.vars["TAILJOIN_ENV_FILE"], w.vars["TAILJOIN_PROXY_ENV"] = file, "true"
 	if got := w.run("join", "--network=userspace", "--wait-for=my-server:80"); got.status != 0 || strings.Contains(got.words, "ipv4=") {

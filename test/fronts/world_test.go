@@ -110,8 +110,9 @@ func (w *world) environ(more map[string]string) (environ []string) {
 	return environ
 }
 
-// sessions are where jobs have theirs, other programs of this machine too: /tmp is shared with it.
-const sessions = "/tmp/tailjoin-*"
+// sessions are where jobs have theirs, other programs of this machine too: /tmp is shared with it, and with test/e2e, whose names
+// say so.
+const sessions, ofOthers = "/tmp/tailjoin-*", "/tmp/tailjoin-e2e-"
 
 // server is the one on the tailnet; greeting is what a job's log holds if its command reached it.
 const (
@@ -134,7 +135,10 @@ func (w *world) wantNothingLeft() {
 	}
 	for _, dir := range []string{w.temp + "/*", w.temp + "/.*", sessions} {
 		left, _ := filepath.Glob(dir)
-		if left = slices.DeleteFunc(left, func(name string) bool { return slices.Contains(w.strange, name) }); len(left) > 0 {
+		left = slices.DeleteFunc(left, func(name string) bool {
+			return slices.Contains(w.strange, name) || strings.HasPrefix(name, ofOthers)
+		})
+		if len(left) > 0 {
 			w.t.Errorf("left: %v", left)
 		}
 	}

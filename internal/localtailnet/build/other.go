@@ -17,7 +17,7 @@ func Other(ctx context.Context, name, dir string, args ...string) (path string, 
 	if err != nil {
 		return "", err
 	}
-	path = filepath.Join(root, ".build", "others", name)
+	path = filepath.Join(root, kept, "others", name)
 	cmd := exec.CommandContext(ctx, "go", append([]string{"build", "-trimpath", "-gcflags=all=-N -l -dwarf=false", "-ldflags=-w", "-o", path}, args...)...)
 	cmd.Dir = filepath.Join(root, dir)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off")
