@@ -84,7 +84,7 @@ func clockWrong(ahead time.Duration) *diag.Problem {
 	}
 	return &diag.Problem{
 		Code:    "clock-wrong",
-		Summary: fmt.Sprintf("this machine's clock is %v %s the API's", ahead.Abs().Round(time.Second), where),
+		Summary: fmt.Sprintf("this machine's clock is about %v %s the API's", ahead.Abs().Round(5*time.Second), where),
 		Hint:    "set it, by NTP for one: an ID token is good for some minutes, by the clock of who checks it",
 	}
 }

@@ -164,7 +164,7 @@ func TestSources_joinFromAPod(t *testing.T) {
 // A machine that is on one tailnet joins another as what it is there: its own
 // daemon gives it the token.
 func TestSources_joinAsANodeOfAnotherTailnet(t *testing.T) {
-	full, _ := filepath.Glob("../../.build/programs/full-*/tailscaled")
+	full, _ := filepath.Glob("../../.build/programs/full/*/tailscaled")
 	if full == nil {
 		t.Skip("the daemon with all features is not built (make demo builds it), and the small one gives no tokens")
 	}

@@ -3,8 +3,8 @@
 //
 // What it makes is kept in .build/programs at the module's root and made again
 // only when the version, the features, the platform or Go change. Test binaries
-// that run at the same time wait for one another. They look at nothing else in
-// .build, where others come and go: go test runs a test again if something
+// that run at the same time wait for one another. They look at nothing in .build
+// but the directory of their kind: go test runs a test again if something
 // changed at which it had looked.
 package build
 
@@ -104,11 +104,11 @@ func (p program) make(ctx context.Context, root, path string) error {
 
 // build returns the directory that holds the programs, made now if need be.
 func build(ctx context.Context, root, kind, version string, programs map[string]program) (string, error) {
-	dir := filepath.Join(root, kept, fmt.Sprintf("%s-%s-%s", kind, version, fingerprint(programs)))
+	dir := filepath.Join(root, kept, kind, fmt.Sprintf("%s-%s", version, fingerprint(programs)))
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
 		return "", err
 	}
-	unlock, err := lockedfile.MutexAt(filepath.Join(root, kept, kind+".lock")).Lock()
+	unlock, err := lockedfile.MutexAt(filepath.Join(filepath.Dir(dir), "lock")).Lock()
 	if err != nil {
 		return "", err
 	}
