@@ -70,11 +70,12 @@ func TestVault_letsInWhomTheRoleMeans(t *testing.T) {
 	r := recipeFor(t, "Vault")
 	s := serve(t, r.tokens, r.audiences...)
 	config, role := vaultRecipe(t, s.URL)
-	good := verifiers.Claim{Issuer: s.URL, Audience: r.audiences[0], At: time.Now()}
+	good := verifiers.Claim{Issuer: s.URL, Audience: r.audiences[0]}
 	var err error
 	if good.Token, err = s.Token(t.Context(), good.Audience); err != nil {
 		t.Fatal(err)
 	}
+	good.At = time.Now()
 	var cases []verifiers.Case
 	var tokens []string
 	for _, c := range verifiers.Cases(t, good, lifetime) {

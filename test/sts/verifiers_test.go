@@ -78,11 +78,12 @@ func cases(name string, claims map[string]verifiers.Claim, good bool) (all []ver
 // claim is that of a new token.
 func (s *service) claim(algorithm string) verifiers.Claim {
 	s.t.Helper()
-	c := verifiers.Claim{Issuer: s.URL, Audience: audience(algorithm), At: time.Now()}
+	c := verifiers.Claim{Issuer: s.URL, Audience: audience(algorithm)}
 	var err error
 	if c.Token, err = s.Token(s.t.Context(), c.Audience); err != nil {
 		s.t.Fatal(err)
 	}
+	c.At = time.Now() // not before it was issued
 	return c
 }
 

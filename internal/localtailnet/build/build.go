@@ -14,6 +14,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -105,8 +106,10 @@ func (p program) make(ctx context.Context, root, path string) error {
 // build returns the directory that holds the programs, made now if need be.
 func build(ctx context.Context, root, kind, version string, programs map[string]program) (string, error) {
 	dir := filepath.Join(root, kept, kind, fmt.Sprintf("%s-%s", version, fingerprint(programs)))
-	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
-		return "", err
+	for _, above := range []string{".build", kept, filepath.Join(kept, kind)} { // os.MkdirAll would look at each, too
+		if err := os.Mkdir(filepath.Join(root, above), 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+			return "", err
+		}
 	}
 	unlock, err := lockedfile.MutexAt(filepath.Join(filepath.Dir(dir), "lock")).Lock()
 	if err != nil {
