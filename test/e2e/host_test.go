@@ -72,13 +72,16 @@ func (h *host) mustLogIn() {
 	}
 }
 
+// onlyLo is what a daemon says of such a machine once it has run for five
+// seconds.
+const onlyLo = "\n# Health check:\n#     - Tailscale cannot connect because the network is down. Check your Internet connection.\n"
+
 // state is all that a job could have changed of the machine and its node.
 func (h *host) state() map[string]string {
 	h.t.Helper()
 	state := network(h.t)
 	state["prefs"] = h.step("tailscale", "debug", "prefs")
-	// After five seconds it says besides that the network is down: there is only lo.
-	state["node"], _, _ = strings.Cut(h.step("tailscale", "status", "--peers=false"), "\n# Health check")
+	state["node"] = strings.Replace(h.step("tailscale", "status", "--peers=false"), onlyLo, "", 1)
 	state["path"] = h.step("sh", "-c", "command -v tailscale tailscaled")
 	return state
 }
