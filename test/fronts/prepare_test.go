@@ -108,7 +108,7 @@ func packages() (string, error) {
 [ ! -e "$1/node_modules" ] || exit 0
 mkdir -p "$1.new"
 cp package.json package-lock.json "$1.new"
-(cd "$1.new" && npm ci --no-audit --no-fund >&2)
+(cd "$1.new" && npm ci --ignore-scripts --no-audit --no-fund >&2)
 mv "$1.new" "$1"
 `, dir)
 }
