@@ -7,10 +7,10 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"time"
 
+	"github.com/tailjoin/tailjoin/internal/httpurl"
 	"github.com/tailjoin/tailjoin/internal/jwk"
 )
 
@@ -70,15 +70,10 @@ func trustworthy(address string) (*url.URL, error) {
 	if err != nil {
 		return nil, err
 	}
-	if u.Host == "" || u.User != nil || u.Scheme != "https" && (u.Scheme != "http" || !isLoopback(u.Hostname())) {
+	if u.Host == "" || u.User != nil || u.Scheme != "https" && (u.Scheme != "http" || !httpurl.IsLoopback(u.Hostname())) {
 		return nil, errPlain
 	}
 	return u, nil
-}
-
-func isLoopback(host string) bool {
-	addr, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && addr.IsLoopback()
 }
 
 // getJSON decodes a document of limited size, which must come in time and from

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/tailjoin/tailjoin/internal/httpurl"
 	"github.com/tailjoin/tailjoin/internal/secret"
 	tailscale "tailscale.com/client/tailscale/v2"
 )
@@ -43,29 +44,15 @@ type AccessToken struct {
 
 // CheckURL reports what is wrong with an API or control server address.
 func CheckURL(address string) error {
-	_, err := parseURL(address)
+	_, err := httpurl.Parse(address)
 	return err
-}
-
-func parseURL(address string) (*url.URL, error) {
-	u, err := url.Parse(address)
-	if err != nil {
-		return nil, err
-	}
-	if u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
-		return nil, &url.Error{Op: "parse", URL: address, Err: errScheme}
-	}
-	if u.Scheme == "http" && !isLoopback(u.Hostname()) {
-		return nil, &url.Error{Op: "parse", URL: address, Err: errPlain}
-	}
-	return u, nil
 }
 
 func (c *Client) base() (*url.URL, error) {
 	if c.BaseURL == "" {
-		return parseURL(DefaultURL)
+		return httpurl.Parse(DefaultURL)
 	}
-	return parseURL(c.BaseURL)
+	return httpurl.Parse(c.BaseURL)
 }
 
 func (c *Client) now() time.Time {

@@ -2,25 +2,13 @@ package tsapi
 
 import (
 	"context"
-	"errors"
 	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"time"
 
 	"github.com/tailjoin/tailjoin/internal/retry"
 )
-
-var (
-	errScheme = errors.New("an https:// address is wanted")
-	errPlain  = errors.New("plain http:// would show tokens to the network; only a loopback address may be http://")
-)
-
-func isLoopback(host string) bool {
-	addr, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && addr.IsLoopback()
-}
 
 // A transport sends over a connection that was opened before there was
 // anything to send, while that is alive, and over new ones after it.

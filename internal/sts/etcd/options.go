@@ -6,12 +6,12 @@ import (
 	"errors"
 	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"os"
 	"strings"
 
 	"github.com/tailjoin/tailjoin/internal/diag"
+	"github.com/tailjoin/tailjoin/internal/httpurl"
 	"github.com/tailjoin/tailjoin/internal/secret"
 )
 
@@ -54,15 +54,10 @@ func checkEndpoint(endpoint string) error {
 	switch {
 	case err != nil || u.Host == "" || u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "":
 		return errors.New("write each as https://HOST:2379")
-	case u.Scheme == "https", u.Scheme == "http" && isLoopback(u.Hostname()):
+	case u.Scheme == "https", u.Scheme == "http" && httpurl.IsLoopback(u.Hostname()):
 		return nil
 	}
 	return errors.New("write each as https://HOST:2379: the private keys go over this connection. http:// is for the machine itself alone")
-}
-
-func isLoopback(host string) bool {
-	addr, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && addr.IsLoopback()
 }
 
 func (o Options) tls() (*tls.Config, error) {
