@@ -15,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -100,6 +101,60 @@ func TestFind_downloadsWhatIsNotHere(t *testing.T) {
 				t.Errorf("got full %v, want %v", got.Full, want)
 			}
 		})
+	}
+}
+
+// Each index offers a release that is older than the bundled one and rightly
+// signed. It is not even fetched.
+func TestFind_isNotTakenBackByAnIndex(t *testing.T) {
+	tests := map[string]struct {
+		in       Install
+		versions []string
+	}{
+		"latest":                   {Install{Version: "latest"}, []string{"1.30.0"}},
+		"latest, of the minor":     {Install{Version: "latest"}, []string{"1.102.4"}},
+		"latest, on request":       {Install{Version: "latest", Mode: Download}, []string{"1.102.4"}},
+		"unstable":                 {Install{Version: "unstable"}, []string{"1.101.9"}},
+		"the minor of the bundled": {Install{Version: "1.102", Mode: Download}, []string{"1.102.4"}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			server, address := packages(t, tt.versions...)
+			in := tt.in
+			in.goos, in.BundleDir, in.CacheDir = "linux", bundleOf(t, "1.102.5", smallStandIn("1.102.5")), t.TempDir()
+			in.Mirror, in.RootKey, in.Packages = address, server.RootKey, emptyServer(t)
+			_, err := in.Find(t.Context())
+			wantCode(t, err, "version-unknown")
+			want := diag.Fact{Name: "mirror", Value: address + " offers " + tt.versions[0] + ", which is older than the bundled 1.102.5"}
+			if p, ok := errors.AsType[*diag.Problem](err); ok && !slices.Contains(p.Facts, want) {
+				t.Errorf("got facts %q, want %q among them", p.Facts, want)
+			}
+			if server.Requests(pathOf(tt.versions[0])) != 0 {
+				t.Error("the old archive was fetched")
+			}
+			wantNothingInstalled(t, in.CacheDir)
+		})
+	}
+}
+
+func TestFind_isNotTakenBackByTheCache(t *testing.T) {
+	server, address := packages(t, "1.102.4")
+	in := Install{goos: "linux", Version: "1.102.4", Mode: Download, CacheDir: t.TempDir(), Mirror: address, RootKey: server.RootKey, Packages: nowhere(t)}
+	in.BundleDir = bundleOf(t, "1.102.5", smallStandIn("1.102.5"))
+	if got := mustFind(t, in); got.Version != "1.102.4" { // by its full name it may be had
+		t.Errorf("got %s, want 1.102.4", got.Version)
+	}
+	in.Version, in.Packages = "1.102", emptyServer(t)
+	_, err := in.Find(t.Context())
+	wantCode(t, err, "version-unknown")
+}
+
+func TestFind_anotherMinorIsNotComparedWithTheBundledVersion(t *testing.T) {
+	server, address := packages(t, "1.10.2")
+	in := Install{goos: "linux", Version: "1.10", CacheDir: t.TempDir(), Mirror: address, RootKey: server.RootKey, Packages: nowhere(t)}
+	in.BundleDir = bundleOf(t, "1.102.5", smallStandIn("1.102.5"))
+	if got := mustFind(t, in); got.Version != "1.10.2" {
+		t.Errorf("got %s, want 1.10.2", got.Version)
 	}
 }
 

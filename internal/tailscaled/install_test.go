@@ -150,6 +150,8 @@ func TestCheck_refusesWhatCannotBeMeant(t *testing.T) {
 		"a path and the bundle":         {Path: "/opt", Mode: Bundled},
 		"a mirror without a scheme":     {Mirror: "pkgs.example.com"},
 		"a mirror that is a file":       {Mirror: "file:///srv/pkgs"},
+		"a mirror by plain http":        {Mirror: "http://10.9.9.1:8091"},
+		"a mirror by plain http, named": {Mirror: "http://pkgs.example.com"},
 		"a root key that is none":       {Mirror: "https://pkgs.example.com", RootKey: []byte("x")},
 	}
 	for name, in := range tests {

@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	"github.com/tailjoin/tailjoin/internal/diag"
+	"github.com/tailjoin/tailjoin/internal/httpurl"
 	"tailscale.com/clientupdate/distsign"
 	"tailscale.com/util/cmpver"
 )
@@ -110,7 +111,7 @@ func (in Install) askIndex(ctx context.Context, s shelf, track, minor string) (s
 	if in.os() == "windows" {
 		version = i.MSIsVersion
 	}
-	if !isVersion(version) || minor != "" && !strings.HasPrefix(version, minor+".") {
+	if !isVersion(version) || !hasMinor(version, minor) {
 		return "", missing("%s lists no %s of %s", s.name, cmp.Or(minor, "version"), track)
 	}
 	return version, nil
@@ -174,7 +175,7 @@ func (in Install) resolveTrack(ctx context.Context) (Install, error) {
 	}
 	var missed []diag.Fact
 	for _, s := range in.servers() {
-		version, err := s.newest(ctx, w.track, "")
+		version, err := in.newestOn(ctx, s, w.track, "")
 		if err == nil {
 			in.Version = version
 			return in, nil
@@ -182,7 +183,7 @@ func (in Install) resolveTrack(ctx context.Context) (Install, error) {
 		err = in.failed(s, "/"+w.track+"/?mode=json", err)
 		miss, ok := errors.AsType[*absent](err)
 		if !ok {
-			return in, err
+			return in, withMisses(err, missed)
 		}
 		missed = append(missed, diag.Fact{Name: s.source, Value: miss.why})
 	}
@@ -206,9 +207,21 @@ func (in Install) versionOn(ctx context.Context, s shelf) (string, error) {
 	case w.exact != "":
 		return w.exact, nil
 	case w.minor != "":
-		return s.newest(ctx, track(w.minor), w.minor)
+		return in.newestOn(ctx, s, track(w.minor), w.minor)
 	}
 	return in.bundledVersion(), nil
+}
+
+// newestOn returns the newest version of a track, or of a minor in it. An index
+// is not signed, and every old release still is: one that offers less than the
+// bundled version would take the job back to holes that are known.
+func (in Install) newestOn(ctx context.Context, s shelf, track, minor string) (string, error) {
+	version, err := s.newest(ctx, track, minor)
+	bundled := in.bundledVersion()
+	if err == nil && hasMinor(bundled, minor) && cmpver.Compare(version, bundled) < 0 {
+		return "", missing("%s offers %s, which is older than the bundled %s", s.name, version, bundled)
+	}
+	return version, err
 }
 
 func (in Install) mirrorShelf() shelf {
@@ -226,14 +239,14 @@ func (in Install) tailscaleShelf() shelf {
 	return in.server("download", cmp.Or(in.Packages, tailscalePackages), tailscaleRoots)
 }
 
-// checkMirror says what is wrong with the address and the key of a mirror.
+// checkMirror says what is wrong with the address and the key of a mirror. The
+// error does not have the address, which may hold a password.
 func (in Install) checkMirror() error {
 	if in.Mirror == "" {
 		return nil
 	}
-	u, err := url.Parse(in.Mirror)
-	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
-		return diag.Input("the mirror is not the address of a package server", "write it as https://host/path")
+	if _, err := httpurl.Parse(in.Mirror); err != nil {
+		return diag.Input("the mirror is not the address of a package server", "write it as https://host/path; only a loopback address may be http://")
 	}
 	if _, err := distsign.ParseRootKeyBundle(in.mirrorRoots()); err != nil && len(in.RootKey) > 0 {
 		return diag.Input("the root key of the mirror is not one", "write it as PEM, a block ROOT PUBLIC KEY, as distsign makes it")

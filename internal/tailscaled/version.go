@@ -54,6 +54,12 @@ func isVersion(s string) bool {
 	return true
 }
 
+// hasMinor reports whether a version is of a minor such as 1.102. Every version
+// is of the minor "".
+func hasMinor(version, minor string) bool {
+	return minor == "" || strings.HasPrefix(version, minor+".")
+}
+
 // track is where a version is kept: an odd minor is unstable.
 func track(version string) string {
 	_, minor, _ := strings.Cut(version, ".")
@@ -73,7 +79,7 @@ func (in Install) fits(version string) bool {
 	case w.exact != "":
 		return version == w.exact
 	case w.minor != "":
-		return strings.HasPrefix(version, w.minor+".")
+		return hasMinor(version, w.minor)
 	}
 	return cmpver.Compare(version, in.bundledVersion()) >= 0
 }
