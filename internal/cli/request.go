@@ -168,7 +168,7 @@ func (f *front) fillInstall(in *inputs, r *join.Request) (err error) {
 		return err
 	}
 	r.Install = tailscaled.Install{
-		Mode: mode, Path: in.tailscalePath, Version: in.version, SHA256: in.sha256sum, Full: r.Up.Needs != "" || needsMSI(r.Network),
+		Mode: mode, Path: in.tailscalePath, Version: in.version, SHA256: in.sha256sum, Full: r.Up.Needs != "" || needsMSI(r.Network), Needs: r.Up.Needs,
 		BundleDir: cmp.Or(in.bundle, filepath.Dir(f.Self)), CacheDir: f.job.CacheDir, Mirror: in.mirror,
 		SearchPath: filepath.SplitList(f.env("PATH")), HTTP: &http.Client{}, Log: f.log(in.logMode),
 	}

@@ -158,6 +158,36 @@ func TestFind_anotherMinorIsNotComparedWithTheBundledVersion(t *testing.T) {
 	}
 }
 
+func TestFind_aFailedDownloadSaysWhatAskedForIt(t *testing.T) {
+	tests := map[string]struct {
+		in         Install
+		want, fact string
+	}{
+		"a flag":            {Install{Full: true, Needs: "ssh"}, "--ssh in args needs a full build", "(for --ssh)"},
+		"a driver":          {Install{Full: true}, "the bundled tailscaled will not do", "with all features"},
+		"another version":   {Install{Version: "1.98.4"}, "nothing is downloaded", "1.98.4"},
+		"install: download": {Install{Mode: Download}, "nothing is downloaded", "tailscaled 1.102.5"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			server, address := packages(t)
+			for _, version := range []string{"1.98.4", "1.102.5"} {
+				server.Break(pathOf(version), localtailnet.Fault{Status: http.StatusForbidden})
+			}
+			in := tt.in
+			in.goos, in.BundleDir, in.CacheDir, in.Packages = "linux", bundleOf(t, "1.102.5", smallStandIn("1.102.5")), t.TempDir(), address
+			_, err := in.Find(t.Context())
+			wantCode(t, err, "download-failed")
+			if p, ok := errors.AsType[*diag.Problem](err); ok && !strings.Contains(p.Hint, tt.want) {
+				t.Errorf("got hint %q, want %q in it", p.Hint, tt.want)
+			}
+			if !strings.Contains(in.wishes(), tt.fact) {
+				t.Errorf("wanted %q, want %q in it", in.wishes(), tt.fact)
+			}
+		})
+	}
+}
+
 func TestFind_asksNoServerByDefault(t *testing.T) {
 	for name, in := range map[string]Install{
 		"no wish":             {},

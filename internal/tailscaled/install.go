@@ -26,6 +26,7 @@ type Install struct {
 	Version string // "" is what is bundled; else "1.102.5", "1.102", "latest" or "unstable"
 	SHA256  string // of the archive, hexadecimal: the archive is then fetched, whatever is here
 	Full    bool   // a feature that the small build lacks is wanted: ssh, serve, funnel …
+	Needs   string // the flag of `tailscale up` for which Full is set; "" if another reason
 
 	BundleDir string // tailscaled-OS-ARCH.zst, SHA256SUMS and tailscaled.version
 	CacheDir  string // kept between jobs, where there is such a directory; needed
@@ -208,9 +209,18 @@ func (in Install) wishes() string {
 		words = append(words, in.bundledVersion(), "or newer")
 	}
 	if in.Full {
-		words = append(words, "with all features")
+		words = append(words, "with all features", in.reason())
 	}
-	return strings.Join(append(words, "for", in.platform()), " ")
+	words = append(words, "for", in.platform())
+	return strings.Join(slices.DeleteFunc(words, func(word string) bool { return word == "" }), " ")
+}
+
+// reason says which flag asks for a full build.
+func (in Install) reason() string {
+	if in.Needs == "" {
+		return ""
+	}
+	return "(for --" + in.Needs + ")"
 }
 
 // mayDownload says whether a package server may be asked without having been

@@ -118,10 +118,20 @@ func (in Install) failed(s shelf, path string, err error) error {
 		Code:    "download-failed",
 		Summary: "tailscaled could not be downloaded",
 		Facts:   []diag.Fact{from(s, path)},
-		Hint: "see whether this machine reaches the address, or configure a mirror;\n" +
-			"with install: auto and no version, nothing is downloaded",
-		Err: err,
+		Hint:    "see whether this machine reaches the address, or configure a mirror;\n" + in.withoutDownload(),
+		Err:     err,
 	}
+}
+
+// withoutDownload says what to change so that the bundled tailscaled will do.
+func (in Install) withoutDownload() string {
+	switch {
+	case in.Needs != "":
+		return "--" + in.Needs + " in args needs a full build, which is downloaded unless the machine has one"
+	case in.Full || formats[in.os()].only:
+		return "the bundled tailscaled will not do here"
+	}
+	return "with install: auto, no version and no sha256sum, nothing is downloaded"
 }
 
 // seen is the archive that was refused. Its SHA-256 is worth the time then.
