@@ -34,7 +34,7 @@ func azure(env Env, s Streams) Job {
 		return func() { line(s.Words, "##[endgroup]\n") }
 	}
 	job.Summary, job.Report = a.summary, a.report
-	job.Log = logTo(s.Words, level(job.Debug), azureLine)
+	job.Log = logTo(s, level(job.Debug), azureLine)
 	return job
 }
 

@@ -32,7 +32,7 @@ func github(env Env, s Streams) Job {
 	job.Keep, job.Keeps = g.keep, env("GITHUB_ENV") != ""
 	job.Group = func(title string) func() { g.action.Group(title); return g.action.EndGroup }
 	job.Summary, job.Report, job.Warn = g.summary, g.report, g.warn
-	job.Log = logTo(s.Words, level(job.Debug), workflowCommand)
+	job.Log = logTo(s, level(job.Debug), workflowCommand)
 	return job
 }
 

@@ -76,7 +76,10 @@ var platforms = []struct {
 // Streams are where a job's words go. Results are what a later program
 // reads; Words are for people; Masks carry the secrets that the platform is to
 // hide, so nothing may change them on the way.
-type Streams struct{ Results, Words, Masks io.Writer }
+type Streams struct {
+	Results, Words, Masks io.Writer
+	Clean                 func(string) string // takes secrets out of a text; nil leaves it as it is
+}
 
 // Detect opens the job that the environment speaks of. A process outside of
 // any CI is a job too, a local one.
@@ -85,10 +88,10 @@ func Detect(env Env, s Streams) Job {
 		if isSet(env(p.marker)) {
 			job := p.open(env, s)
 			job.Marker = p.marker
-			return job
+			return job.cleanWords(s)
 		}
 	}
-	return local(env, s)
+	return local(env, s).cleanWords(s)
 }
 
 // isSet takes "false" for what it says.

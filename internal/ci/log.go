@@ -14,13 +14,14 @@ import (
 type logHandler struct {
 	mu    *sync.Mutex
 	out   io.Writer
+	clean func(string) string
 	level slog.Level
 	form  func(level slog.Level, text string) string
 	attrs string
 }
 
-func logTo(out io.Writer, level slog.Level, form func(slog.Level, string) string) slog.Handler {
-	return &logHandler{mu: new(sync.Mutex), out: out, level: level, form: form}
+func logTo(s Streams, level slog.Level, form func(slog.Level, string) string) slog.Handler {
+	return &logHandler{mu: new(sync.Mutex), out: s.Words, clean: s.clean, level: level, form: form}
 }
 
 // plain marks only what is not ordinary progress.
@@ -39,7 +40,7 @@ func (h *logHandler) Handle(_ context.Context, r slog.Record) error {
 	r.Attrs(func(a slog.Attr) bool { b.WriteString(attr(a)); return true })
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	_, err := fmt.Fprintln(h.out, h.form(r.Level, b.String()))
+	_, err := fmt.Fprintln(h.out, h.form(r.Level, h.clean(b.String())))
 	return err
 }
 

@@ -26,7 +26,7 @@ func (j *Job) speak(s Streams, harmless func(string) string) {
 	j.Group = func(title string) func() { line(s.Words, "%s\n", harmless(title)); return func() {} }
 	j.Report = func(p *diag.Problem) { writeLines(s.Words, p.Text(), harmless) }
 	j.Warn = func(at diag.Place) { line(s.Words, "%s\n", harmless(plain(slog.LevelWarn, at.String()))) }
-	j.Log = logTo(s.Words, level(j.Debug), func(level slog.Level, text string) string { return harmless(plain(level, text)) })
+	j.Log = logTo(s, level(j.Debug), func(level slog.Level, text string) string { return harmless(plain(level, text)) })
 }
 
 func line(w io.Writer, format string, args ...any) error {

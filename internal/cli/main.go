@@ -62,16 +62,17 @@ type front struct {
 	Process
 	env     ci.Env
 	job     ci.Job
+	secrets *secret.Filter // of everything that is written
 	streams []*secret.Writer
 	proxies []string // variables that an earlier join gave this job
 }
 
 func newFront(p Process) *front {
-	f := &front{Process: p, env: lookup(p.Environ)}
+	f := &front{Process: p, env: lookup(p.Environ), secrets: new(secret.Filter)}
 	f.setProxiesAside()
-	out, words := secret.NewWriter(p.Out), secret.NewWriter(p.Err)
+	out, words := f.secrets.Writer(p.Out), f.secrets.Writer(p.Err)
 	f.streams = []*secret.Writer{out, words}
-	f.job = ci.Detect(f.env, ci.Streams{Results: out, Words: words, Masks: p.Err})
+	f.job = ci.Detect(f.env, ci.Streams{Results: out, Words: words, Masks: p.Err, Clean: f.secrets.Clean})
 	f.hide(secret.New(f.env("ACTIONS_ID_TOKEN_REQUEST_TOKEN")))
 	return f
 }
@@ -93,11 +94,7 @@ func (f *front) mask(s secret.Text) {
 	}
 }
 
-func (f *front) hide(s secret.Text) {
-	for _, w := range f.streams {
-		w.Hide(s)
-	}
-}
+func (f *front) hide(s secret.Text) { f.secrets.Hide(s) }
 
 func (f *front) flush() {
 	for _, w := range f.streams {

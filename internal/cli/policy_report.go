@@ -144,6 +144,7 @@ func (r *policyRun) outputs(changed bool, live tsapi.Policy, diffFile string) er
 }
 
 func (r *policyRun) writeDiff(text string) (path string, err error) {
+	text = r.f.secrets.Clean(text)
 	if r.in.diffTo != "" {
 		err := os.WriteFile(r.in.diffTo, []byte(text), 0o644)
 		return r.in.diffTo, err
@@ -190,7 +191,8 @@ func (r *policyRun) setComment(ctx context.Context, report policy.Report) error 
 		return err
 	}
 	marker := fmt.Sprintf("<!-- tailjoin policy %s %s -->", cmp.Or(r.in.tailnet, "-"), strings.NewReplacer("--", "- -", "\n", " ", ">", "").Replace(r.in.file))
+	marker = r.f.secrets.Clean(marker)
 	body := report.Markdown(github.LongestComment-len(marker)-1000) + fmt.Sprintf("\n[the job that says so](%s)\n", r.job.RunURL)
 	nothing := report.Problem == nil && len(report.Notes) == 0 && (report.Plan == nil || !report.Plan.Changed())
-	return client.SetComment(ctx, place, r.job.Pull, marker, body, nothing)
+	return client.SetComment(ctx, place, r.job.Pull, marker, r.f.secrets.Clean(body), nothing)
 }
