@@ -36,6 +36,11 @@ tailjoin_fetch() (
 	# download URL FILE
 	download() {
 		echo "fetching $1" >&2
+		case $1 in /*)
+			cp "$1" "$2"
+			return
+			;;
+		esac
 		if command -v curl >/dev/null; then
 			curl -fsSL --retry 3 --connect-timeout 20 --max-time 300 -o "$2" "$1"
 		elif command -v wget >/dev/null; then
@@ -45,7 +50,7 @@ tailjoin_fetch() (
 		fi
 	}
 
-	# have NAME SUM: the release's file NAME in $home. TAILJOIN_RELEASES is a mirror of all releases.
+	# have NAME SUM: the release's file NAME in $home. TAILJOIN_RELEASES is a mirror of all releases: a URL or a directory.
 	have() {
 		! genuine "$home/$1" "$2" || return 0
 		url=${TAILJOIN_RELEASES:-${release%/*}}/${release##*/}/$1
@@ -54,12 +59,30 @@ tailjoin_fetch() (
 		{ chmod 700 "$new/$1" && mv -f "$new/$1" "$home/$1"; } || die "cannot write to $home"
 	}
 
-	# place PARENT NAME: let $home be a directory that nobody else can change, and $new one in it for what is not verified.
+	# private DIR: no other user can change DIR or replace it. Each directory from / on is ours or root's, and one that others
+	# may write to has the sticky bit.
+	private() (
+		set -f
+		dir=$(cd "$1" && pwd -P) || exit 1
+		while :; do
+			# shellcheck disable=SC2012,SC2046 # the mode and the owner's number, no name
+			set -- $(ls -ldn "$dir")
+			case $3 in 0 | "$(id -u)") ;; *) exit 1 ;; esac
+			case $1 in
+			?????????[tT]*) ;;
+			?????w* | ????????w*) exit 1 ;;
+			esac
+			[ "$dir" != / ] || exit 0
+			dir=${dir%/*}
+			dir=${dir:-/}
+		done
+	)
+
+	# place PARENT NAME: let $home be a directory that no other user can change, and $new one in it for what is not verified.
 	place() {
 		home=$1/$2
 		[ -n "$1" ] && (umask 077 && mkdir -p "$home") 2>/dev/null || return 1
-		# shellcheck disable=SC3067 # dash, busybox and bash have -O
-		[ ! -L "$home" ] && [ -O "$home" ] && new=$(mktemp -d "$home/new.XXXXXX" 2>/dev/null)
+		[ ! -L "$home" ] && { [ "$os" = windows ] || private "$home"; } && new=$(mktemp -d "$home/new.XXXXXX" 2>/dev/null)
 	}
 
 	case $(uname -s) in
@@ -89,6 +112,7 @@ tailjoin_fetch() (
 	trap 'rm -rf "$new"' EXIT
 	trap 'exit 1' HUP INT TERM
 
+	command -v sha256sum >/dev/null || command -v shasum >/dev/null || die "sha256sum or shasum is needed; put one into the image"
 	have SHA256SUMS "$sums"
 	[ -n "$(listed "$program")" ] || die "this release has no build for $os/$arch"
 	for name in "$program" "tailscaled-$os-$arch.zst" tailscaled.spans tailscaled.version; do

@@ -8,10 +8,19 @@
 # The end is an exec. On cancel the runner signals one process, the step's: a shell that stays in between
 # would take the signal, and the join would run on.
 set -eu
+command=$1
 
 die() {
 	echo "${GITHUB_ACTIONS:+::error title=tailjoin::}$1" >&2
 	exit 1
+}
+
+# unsupported SYSTEM: there is no build for this machine. A join could not start either, so a leave has nothing to undo.
+unsupported() {
+	[ "$command" = leave ] || die "tailjoin has no build for $1"
+	rmdir "${TAILJOIN_SESSION:-}" 2>/dev/null || true
+	echo "nothing to leave: tailjoin has no build for $1"
+	exit 0
 }
 
 sha256() {
@@ -35,16 +44,20 @@ download() {
 	echo "fetching $url"
 	if command -v curl >/dev/null; then
 		curl -fsSL --retry 3 --connect-timeout 20 --max-time 300 -o "$2" "$url"
-	else
+	elif command -v wget >/dev/null; then
 		wget -q -T 20 -O "$2" "$url"
+	else
+		die "curl or wget is needed to fetch $url; put one into the image"
 	fi || die "cannot fetch $url; TAILJOIN_RELEASES names a mirror"
 }
 
 # place NAME: make dist/NAME, out of the tool cache or else the release. Its sum is checked either way, on the copy that is run.
 place() {
+	command -v sha256sum >/dev/null || command -v shasum >/dev/null || die "sha256sum or shasum is needed to verify $1; put one into the image"
 	sum=$(listed "$1")
 	cached=${RUNNER_TOOL_CACHE:+$RUNNER_TOOL_CACHE/tailjoin/$sum}
 	part=$dist/$1.$$
+	(: >"$part") 2>/dev/null || die "cannot write to $dist, where $1 belongs: let the job's user write there"
 	if ! { cp "$cached" "$part" 2>/dev/null && genuine "$part" "$sum"; }; then
 		download "$1" "$part"
 		genuine "$part" "$sum" || refuse "$1" "$part"
@@ -91,12 +104,12 @@ case ${RUNNER_OS:-$(uname -s)} in
 Linux) os=linux ;;
 macOS | Darwin) os=darwin ;;
 Windows | MINGW* | MSYS*) os=windows ;;
-*) die "tailjoin has no build for ${RUNNER_OS:-$(uname -s)}" ;;
+*) unsupported "${RUNNER_OS:-$(uname -s)}" ;;
 esac
 case ${RUNNER_ARCH:-$(uname -m)} in
 X64 | x86_64 | amd64) arch=amd64 ;;
 ARM64 | aarch64 | arm64) arch=arm64 ;;
-*) die "tailjoin has no build for ${RUNNER_ARCH:-$(uname -m)}" ;;
+*) unsupported "${RUNNER_ARCH:-$(uname -m)}" ;;
 esac
 binary=tailjoin-$os-$arch
 daemon=tailscaled-$os-$arch.zst
@@ -107,12 +120,12 @@ dist=$root/dist
 if [ ! -e "$dist/$binary" ]; then
 	# A session as empty as the hook made it: join never got as far as its binary, so there is nothing to undo.
 	# Removing it also stops a join that is still being fetched: it has no session any more.
-	if [ "$1" = leave ] && rmdir "${TAILJOIN_SESSION:-}" 2>/dev/null; then
+	if [ "$command" = leave ] && rmdir "${TAILJOIN_SESSION:-}" 2>/dev/null; then
 		echo "nothing to leave: the join did not start"
 		exit 0
 	fi
 	if [ -e "$dist/SHA256SUMS" ]; then
-		[ -n "$(listed "$binary")" ] || die "this release has no build for $os/$arch"
+		[ -n "$(listed "$binary")" ] || unsupported "$os/$arch in this release"
 		place "$binary"
 		[ -z "$(listed "$daemon")" ] || place "$daemon"
 	else

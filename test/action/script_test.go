@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -115,7 +116,58 @@ func TestRun_refusesAPlatformWithoutABuild(t *testing.T) {
 	s := newScript(t)
 	s.release(t, binary)
 	s.env = append(s.env, "RUNNER_OS=Windows")
-	s.want(t, "join", 1, "this release has no build for windows/arm64\n")
+	s.want(t, "join", 1, "tailjoin has no build for windows/arm64 in this release\n")
+}
+
+// The join has said so already, and nothing was joined.
+func TestRun_leavesAMachineWithoutABuild(t *testing.T) {
+	for _, machine := range []string{"RUNNER_ARCH=S390X", "RUNNER_OS=Plan9", "RUNNER_OS=Windows"} {
+		t.Run(machine, func(t *testing.T) {
+			s := newScript(t)
+			s.release(t, binary)
+			session := filepath.Join(t.TempDir(), "session")
+			mustMkdir(t, session)
+			s.env = append(s.env, machine, "TAILJOIN_SESSION="+session)
+			out, exit := s.run(t, "leave")
+			if exit != 0 || !strings.HasPrefix(out, "nothing to leave: ") {
+				t.Errorf("got exit status %d and\n%s", exit, out)
+			}
+			if _, err := os.Stat(session); !os.IsNotExist(err) {
+				t.Error("the session directory is left")
+			}
+		})
+	}
+}
+
+func TestRun_saysThatItCannotWriteTheBinary(t *testing.T) {
+	s := newScript(t)
+	s.release(t, binary)
+	dist := filepath.Join(s.dir, "dist")
+	if err := syscall.Mount(dist, dist, "", syscall.MS_BIND, ""); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { syscall.Unmount(dist, 0) })
+	if err := syscall.Mount("", dist, "", syscall.MS_REMOUNT|syscall.MS_BIND|syscall.MS_RDONLY, ""); err != nil {
+		t.Fatal(err)
+	}
+	out, exit := s.run(t, "join")
+	if exit != 1 || !strings.Contains(out, "cannot write to "+dist) {
+		t.Errorf("got exit status %d and\n%s", exit, out)
+	}
+}
+
+func TestRun_saysThatNothingCanVerify(t *testing.T) {
+	s := newScript(t)
+	s.release(t, binary)
+	tools := toolbox(t, "curl")
+	if err := os.Remove(filepath.Join(tools, "sha256sum")); err != nil {
+		t.Fatal(err)
+	}
+	s.env = append(s.env, "PATH="+tools)
+	out, exit := s.run(t, "join")
+	if exit != 1 || !strings.Contains(out, "sha256sum or shasum is needed") {
+		t.Errorf("got exit status %d and\n%s", exit, out)
+	}
 }
 
 func TestRun_speaksToTheJobsLog(t *testing.T) {

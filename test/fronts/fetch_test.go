@@ -171,6 +171,78 @@ func TestFetch_usesNoDirectoryOfSomebodyElse(t *testing.T) {
 	}
 }
 
+// Another user who can write to a directory above the cache can exchange it between the check of a file and its use.
+func TestFetch_usesNoCacheThatOthersCanReplace(t *testing.T) {
+	for name, spoil := range map[string]func(t *testing.T, above string) error{
+		"writable for all":             func(_ *testing.T, above string) error { return os.Chmod(above, 0o777) },
+		"writable for the group":       func(_ *testing.T, above string) error { return os.Chmod(above, 0o775) },
+		"of another user":              func(_ *testing.T, above string) error { return os.Chown(above, 65534, 65534) },
+		"the cache is of another user": func(t *testing.T, above string) error { return os.Chown(madeDir(t, above, "tailjoin"), 65534, 65534) },
+		"the cache is writable for all": func(t *testing.T, above string) error {
+			return os.Chmod(madeDir(t, above, "tailjoin"), 0o777)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFetching(t)
+			above := madeDir(t, f.home, "shared cache")
+			f.env["XDG_CACHE_HOME"] = above
+			if err := spoil(t, above); err != nil {
+				t.Fatal(err)
+			}
+			f.want(t, 0, f.fetched(assets...)+filepath.Join(f.temporary(), program)+"\n")
+		})
+	}
+}
+
+// madeDir makes a directory of mode 0755.
+func madeDir(t *testing.T, parent, name string) string {
+	t.Helper()
+	dir := filepath.Join(parent, name)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func TestFetch_usesADirectoryBelowAStickyOne(t *testing.T) {
+	f := newFetching(t)
+	delete(f.env, "HOME")
+	if err := os.Chmod(f.temp, 0o777|os.ModeSticky); err != nil {
+		t.Fatal(err)
+	}
+	f.want(t, 0, f.fetched(assets...)+filepath.Join(f.temporary(), program)+"\n")
+}
+
+func TestFetch_fromADirectory(t *testing.T) {
+	f := newFetching(t)
+	releases := t.TempDir()
+	for name, text := range f.files {
+		writeFile(t, filepath.Join(releases, "v1.2.3", name), text)
+	}
+	f.env["TAILJOIN_RELEASES"] = releases
+	if out, status := f.run(t); status != 0 || f.requests != nil {
+		t.Errorf("got exit status %d, requests %v and\n%s", status, f.requests, out)
+	}
+}
+
+func TestFetch_saysThatNothingCanVerify(t *testing.T) {
+	f := newFetching(t)
+	f.path = without(t, toolbox(t, "sh", "curl"), "sha256sum")
+	out, status := f.run(t)
+	if status != 1 || !strings.Contains(out, "sha256sum or shasum is needed") {
+		t.Errorf("got exit status %d and\n%s", status, out)
+	}
+	f.wantNothingUnverified(t)
+}
+
+func without(t *testing.T, dir, tool string) string {
+	t.Helper()
+	if err := os.Remove(filepath.Join(dir, tool)); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
 func TestFetch_takesTheFilesThatAreThere(t *testing.T) {
 	f := newFetching(t)
 	f.release, f.sums = "", "" // of no release: main, a fork

@@ -177,7 +177,7 @@ func contents(t *testing.T, dir string) map[string]string {
 func toolbox(t *testing.T, tools ...string) string {
 	t.Helper()
 	dir := t.TempDir()
-	everywhere := []string{"cat", "chmod", "cut", "id", "mkdir", "mktemp", "mv", "rm", "sha256sum", "uname"}
+	everywhere := []string{"cat", "chmod", "cut", "id", "ls", "mkdir", "mktemp", "mv", "rm", "sha256sum", "uname"}
 	for _, tool := range slices.Concat(everywhere, tools) {
 		if tool != "" {
 			link(t, firstOf(os.Getenv("PATH"), tool), filepath.Join(dir, tool))
