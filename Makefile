@@ -1,6 +1,6 @@
 # What there is to do here. Every target is a script that can be run by itself.
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench bench-sts soak soak-sts build reproducible
+.PHONY: help demo test bench bench-sts mutants soak soak-sts build reproducible
 
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\): ## /\1	/p' $(MAKEFILE_LIST) | expand -t 14
@@ -16,6 +16,9 @@ bench: ## measure join and leave against their floors
 
 bench-sts: ## measure the token service against a handler that only signs
 	scripts/bench-sts
+
+mutants: ## change each guarding line of scripts/mutants.txt, and see that a test fails
+	scripts/mutants
 
 soak: ## kill join and leave at 500 random moments, and see that nothing is left
 	scripts/soak
