@@ -34,6 +34,7 @@ type fleet struct {
 	etcd     *localetcd.Server
 	issuer   string
 	rotation string // of the configuration
+	lifetime time.Duration
 	web      *caller
 	replicas []*replica
 }
@@ -45,7 +46,7 @@ func grantAll(src, _ localtailnet.Node) tailcfg.PeerCapMap {
 	return tailcfg.PeerCapMap{"tailjoin.github.io/cap/sts": {`{"allowedAudiences":["https://*.example.com"]}`}}
 }
 
-func newFleet(t *testing.T, size int, rotation string) *fleet {
+func newFleet(t *testing.T, size int, lifetime time.Duration, rotation string) *fleet {
 	t.Helper()
 	if _, err := build.Etcd(t.Context()); err != nil {
 		t.Skipf("there is no etcd: %v", err)
@@ -55,7 +56,7 @@ func newFleet(t *testing.T, size int, rotation string) *fleet {
 		t.Fatal(err)
 	}
 	t.Cleanup(server.Close)
-	f := &fleet{t: t, tailnet: tailnet(t, localtailnet.Options{Grants: grantAll}), etcd: server, rotation: rotation}
+	f := &fleet{t: t, tailnet: tailnet(t, localtailnet.Options{Grants: grantAll}), etcd: server, rotation: rotation, lifetime: lifetime}
 	f.web = join(t, f.tailnet, "web", "tag:web")
 	f.issuer = f.balance()
 	for i := range size {
@@ -88,12 +89,12 @@ func (f *fleet) replica(name string) *replica {
 server: {tls: off, issuer: '%s', opsListen: '%s', rate: 0}
 tsnet: {hostname: %s, stateDir: %s}
 tokens:
-  lifetime: 1m
+  lifetime: %v
   allowedAudiences: ['%s']
   audiences: [{match: 'https://ed.example.com', algorithm: EdDSA}]
 signingKey: {storage: etcd, etcd: {endpoints: ['%s']}, rotation: {%s}}
 audit: {path: %s}
-`, f.issuer, r.ops, name, filepath.Join(dir, "node"), audience, r.etcd.url(), f.rotation, filepath.Join(dir, "audit.jsonl"))
+`, f.issuer, r.ops, name, filepath.Join(dir, "node"), f.lifetime, audience, r.etcd.url(), f.rotation, filepath.Join(dir, "audit.jsonl"))
 	if err := os.WriteFile(r.config, []byte(config), 0o600); err != nil {
 		f.t.Fatal(err)
 	}

@@ -235,7 +235,7 @@ func TestRun_helps(t *testing.T) {
 		}
 	}
 	_, _, words := run(t, nil, "serve", "--help")
-	for _, want := range []string{"--tokens-lifetime\n        of a token: 1m to 1h (default 5m)", "--config\n", "TAILJOIN_STS_TSNET_AUTH_KEY\n"} {
+	for _, want := range []string{"--tokens-lifetime\n        of a token: 5s to 1h (default 5m)", "--config\n", "TAILJOIN_STS_TSNET_AUTH_KEY\n"} {
 		if !strings.Contains(words, want) {
 			t.Errorf("%q is not in\n%s", want, words)
 		}

@@ -56,7 +56,7 @@ func serveOn(ctx context.Context, c *config.Config, keys *keyring.Keeper, audit 
 	}
 	srv := server.New(server.Options{
 		Issuer: at.issuer, TokenURL: at.token,
-		Policy: p, Keys: keys, CacheFor: c.SigningKey.Rotation.CacheFor,
+		Policy: p, Keys: keys,
 		WhoIs: node.WhoIs, OnTailnet: node.Running,
 		Audit: audit, Log: log,
 		Rate: c.Server.Rate, Burst: c.Server.Burst, OmitHealthChecks: c.Logs.OmitHealthChecks,

@@ -84,6 +84,14 @@ func mustOpen(t testing.TB, k *keyring.Keeper) {
 	}
 }
 
+// mustRefresh looks at the store.
+func mustRefresh(t testing.TB, k *keyring.Keeper) {
+	t.Helper()
+	if err := k.Refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // codeOf is the code of a Problem, "" if it is none.
 func codeOf(err error) string {
 	if p, ok := errors.AsType[*diag.Problem](err); ok {

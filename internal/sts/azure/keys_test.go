@@ -86,10 +86,12 @@ func TestKeys_signInTheVaultAndStayThere(t *testing.T) {
 		t.Errorf("the file has more than names: %s", document)
 	}
 
+	mustRefresh(t, k)
 	c.Pass(6 * time.Minute)
 	if _, err := k.Rotate(t.Context(), keyring.Rotation{}); err != nil {
 		t.Fatal(err)
 	}
+	mustRefresh(t, k)
 	after := map[string]string{}
 	for _, algorithm := range algorithms {
 		after[algorithm] = keyringtest.Sign(t, k, algorithm)

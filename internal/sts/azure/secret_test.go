@@ -264,7 +264,8 @@ func TestSecret_isWhatSomebodyPutBack(t *testing.T) {
 	v, c := vaulttest.Start(t), newClock()
 	k := keeper(alone(t, v), nil, c, "ES256")
 	mustOpen(t, k)
-	first, copied := k.Ring(), v.Secrets(ring)[0]
+	mustRefresh(t, k)
+	first, copied := k.Ring(), v.Secrets(ring)[1]
 	if _, err := k.Rotate(t.Context(), keyring.Rotation{Force: true}); err != nil {
 		t.Fatal(err)
 	}

@@ -50,7 +50,7 @@ func start(t *testing.T, v *vaulttest.Vault, algorithm string) *service {
 	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { handler.ServeHTTP(w, r) }))
 	t.Cleanup(s.Close)
 	made := server.New(server.Options{
-		Issuer: s.URL, TokenURL: s.URL + "/token", Keys: s.keys, CacheFor: 5 * time.Minute,
+		Issuer: s.URL, TokenURL: s.URL + "/token", Keys: s.keys,
 		Policy: &policy.Policy{AllowEmptyCapability: true, Rules: []policy.Rule{{Audience: pattern, Lifetime: 5 * time.Minute, Algorithm: algorithm, Claims: claims}}},
 		WhoIs: func(context.Context, string) (*apitype.WhoIsResponse, error) {
 			return &apitype.WhoIsResponse{Node: &tailcfg.Node{

@@ -81,9 +81,10 @@ func (c *Config) checkIssuer() error {
 	return nil
 }
 
-// Limits of a token's lifetime, which are tsiam's.
+// Limits of a token's lifetime. The longest is tsiam's, whose shortest is a
+// minute.
 const (
-	shortest = time.Minute
+	shortest = 5 * time.Second
 	longest  = time.Hour
 )
 

@@ -200,7 +200,7 @@ func TestLoad_refusesKeysThatNobodyKnowsWithTheirLine(t *testing.T) {
 
 func TestLoad_namesTheSettingThatCannotBeUsed(t *testing.T) {
 	for key, contents := range map[string][]string{
-		"tokens.lifetime":                          {"tokens: {allowedAudiences: [x], lifetime: 59s}", "tokens: {allowedAudiences: [x], lifetime: 1h1s}"},
+		"tokens.lifetime":                          {"tokens: {allowedAudiences: [x], lifetime: 4s}", "tokens: {allowedAudiences: [x], lifetime: 1h1s}"},
 		"tokens.allowedAudiences":                  {"tokens: {}", "tokens: {allowedAudiences: []}"},
 		"tokens.allowedAudiences[1]":               {"tokens: {allowedAudiences: [x, ' ']}", "tokens: {allowedAudiences: [x, " + strings.Repeat("x", 513) + "]}"},
 		"tokens.audiences[0]":                      {"tokens: {audiences: [{lifetime: 5m}]}"},

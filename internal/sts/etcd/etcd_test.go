@@ -115,6 +115,9 @@ func TestRefresh_rotatesOnceWhateverReplicasThereAre(t *testing.T) {
 		}
 		keepers = append(keepers, k)
 	}
+	if err := keepers[0].Refresh(t.Context()); err != nil { // finds the keys in the store
+		t.Fatal(err)
+	}
 	before := keepers[0].Ring()
 	ahead.Store(int64(time.Hour + time.Second))
 	var all sync.WaitGroup
@@ -127,8 +130,10 @@ func TestRefresh_rotatesOnceWhateverReplicasThereAre(t *testing.T) {
 	}
 	all.Wait()
 	for _, k := range keepers {
-		if err := k.Refresh(t.Context()); err != nil {
-			t.Error(err)
+		for range 2 { // the first one that looks notes what it finds
+			if err := k.Refresh(t.Context()); err != nil {
+				t.Error(err)
+			}
 		}
 		ring := k.Ring()
 		if len(ring.Keys) != 3 || ring.Keys[1].ID != before.Keys[1].ID || ring.Keys[1].State() != keyring.Active {
@@ -216,6 +221,9 @@ func TestRefresh_goesOnIfEtcdTakesNoChanges(t *testing.T) {
 	k.Timing.Every = time.Hour
 	k.Now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
 	if err := k.Open(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := k.Refresh(t.Context()); err != nil { // finds the keys in the store
 		t.Fatal(err)
 	}
 	before := k.Ring()

@@ -23,6 +23,7 @@ func TestErrorsPage_showsWhatIsRendered(t *testing.T) {
 	if err := known.Open(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	mustRefresh(t, known)
 	c.Pass(2 * time.Minute)
 	_, tooNew := known.Rotate(t.Context(), keyring.Rotation{})
 	_, gone := keeper(&keyring.Memory{}, c).Read(t.Context())

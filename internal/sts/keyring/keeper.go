@@ -20,8 +20,9 @@ type Keeper struct {
 	Vault      Vault    // nil is Local
 	Algorithms []string // that tokens are signed with
 	Timing     Timing
-	Now        func() time.Time // nil is time.Now
-	Log        *slog.Logger     // nil is the default one
+	Now        func() time.Time     // the time of day; nil is time.Now
+	SinceBoot  func() time.Duration // goes on while the machine sleeps; nil is the machine's
+	Log        *slog.Logger         // nil is the default one
 
 	mu   sync.Mutex // one change at a time
 	held atomic.Pointer[holding]
@@ -33,7 +34,7 @@ type holding struct {
 	version   string
 	signers   map[string]signing // by algorithm
 	published []byte             // the public keys, as JSON
-	seen      time.Time          // when the store had it for sure
+	seen      moment             // when the store had it for sure
 }
 
 // Open gets the ring out of the store, and makes one if there is none. What
@@ -62,25 +63,23 @@ func (k *Keeper) Ring() Ring {
 	return Ring{}
 }
 
-// Published are the public keys, as JSON: a JWK Set. Nil before Open.
-func (k *Keeper) Published() []byte {
-	if h := k.held.Load(); h != nil {
-		return h.published
-	}
-	return nil
-}
-
-// ErrAway says that nobody knows whether the keys at hand are still the right
-// ones, so nothing is signed with them.
+// ErrAway says that the ring at hand may have been replaced in the store.
+// Nothing is signed with it then, and some time later it is not shown either.
 var ErrAway = errors.New("the store of the signing keys does not answer")
 
 // Fresh fails with ErrAway if the ring was not seen in the store for too long.
 func (k *Keeper) Fresh() error {
+	_, err := k.within(k.Timing.stale())
+	return err
+}
+
+// within returns the ring at hand if the store had it at most age ago.
+func (k *Keeper) within(age time.Duration) (*holding, error) {
 	h := k.held.Load()
-	if h == nil || k.now().Sub(h.seen) > k.Timing.stale() {
-		return ErrAway
+	if h == nil || k.since(h.seen) > age {
+		return nil, ErrAway
 	}
-	return nil
+	return h, nil
 }
 
 // load reads the store. If there may be no ring yet, it is empty then.
@@ -119,7 +118,7 @@ func (k *Keeper) change(ctx context.Context, mayLack bool, f func(context.Contex
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for range tries {
-		seen := k.now()
+		seen := k.moment()
 		ring, version, err := k.load(ctx, mayLack)
 		if err != nil {
 			return Ring{}, err
@@ -149,14 +148,14 @@ func (k *Keeper) store(ctx context.Context, version string, old, r Ring) (string
 	if err != nil || bytes.Equal(was, raw) {
 		return version, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, k.Timing.Refresh) // see Timing.settled
+	ctx, cancel := context.WithTimeout(ctx, k.Timing.Refresh)
 	defer cancel()
 	return k.Store.Swap(ctx, version, raw)
 }
 
 // hold makes a ring ready to be used that was seen then. If that fails the one
 // before stays.
-func (k *Keeper) hold(ctx context.Context, r Ring, version string, seen time.Time) (err error) {
+func (k *Keeper) hold(ctx context.Context, r Ring, version string, seen moment) (err error) {
 	h := &holding{ring: r.pruned(k.now(), k.Timing.overlap()), version: version, seen: seen}
 	if h.published, err = json.Marshal(h.ring.Published()); err != nil {
 		return err
@@ -169,19 +168,6 @@ func (k *Keeper) hold(ctx context.Context, r Ring, version string, seen time.Tim
 	}
 	k.held.Store(h)
 	return nil
-}
-
-func (k *Keeper) now() time.Time {
-	if k.Now == nil {
-		return time.Now()
-	}
-	return k.Now()
-}
-
-// stamp is a time as it is stored, in whole seconds: never too early, or keys
-// would sign or vanish too soon.
-func (k *Keeper) stamp() time.Time {
-	return k.now().UTC().Add(time.Second - 1).Truncate(time.Second)
 }
 
 func (k *Keeper) log() *slog.Logger {

@@ -43,6 +43,14 @@ func mustOpen(t *testing.T, store keyring.Store, c *keyringtest.Clock, algorithm
 	return k
 }
 
+// mustRefresh looks at the store.
+func mustRefresh(t *testing.T, k *keyring.Keeper) {
+	t.Helper()
+	if err := k.Refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func mustRotate(t *testing.T, k *keyring.Keeper, what keyring.Rotation) {
 	t.Helper()
 	if _, err := k.Rotate(t.Context(), what); err != nil {
@@ -160,12 +168,11 @@ func TestRotate_refusesNoGoodTokenAndNoBadOneLives(t *testing.T) {
 	t.Parallel()
 	c := newClock()
 	k := mustOpen(t, &keyring.Memory{}, c, "ES256")
+	mustRefresh(t, k)
 	old, before := keyringtest.Sign(t, k, "ES256"), k.Published()
 	c.Pass(6 * time.Minute)
-	if err := k.Refresh(t.Context()); err != nil {
-		t.Fatal(err)
-	}
 	mustRotate(t, k, keyring.Rotation{})
+	mustRefresh(t, k)
 	fresh := keyringtest.Sign(t, k, "ES256")
 
 	if d := cmp.Diff([]string{"ES256 active", "ES256 next", "ES256 retiring"}, states(k.Ring())); d != "" {
@@ -206,6 +213,7 @@ func TestRotate_waitsUntilEveryVerifierKnowsTheKey(t *testing.T) {
 	t.Parallel()
 	c := newClock()
 	k := mustOpen(t, &keyring.Memory{}, c, "ES256")
+	mustRefresh(t, k)
 	c.Pass(timing.CacheFor + timing.Skew - time.Second)
 	if _, err := k.Rotate(t.Context(), keyring.Rotation{}); codeOf(err) != "key-too-new" {
 		t.Errorf("a key that is too new: %v", err)
@@ -255,6 +263,7 @@ func TestRefresh_rotatesWhatIsDue(t *testing.T) {
 	if err := k.Open(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	mustRefresh(t, k)
 	first := k.Ring()
 	for range 59 {
 		c.Pass(time.Minute)
@@ -282,6 +291,7 @@ func TestRefresh_takesOverWhatAnotherProcessDid(t *testing.T) {
 	if err := serving.Refresh(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	mustRefresh(t, other)
 	if d := cmp.Diff(other.Ring(), serving.Ring()); d != "" {
 		t.Error(d)
 	}
@@ -371,8 +381,9 @@ func TestRotate_isStoredAsNoEarlierThanItIs(t *testing.T) {
 	c.Pass(700 * time.Millisecond)
 	k := mustOpen(t, &keyring.Memory{}, c, "ES256")
 	mustRotate(t, k, keyring.Rotation{Force: true})
+	mustRefresh(t, k)
 	for _, key := range k.Ring().Keys {
-		for _, at := range []time.Time{key.Created, key.Activated, key.Retired} {
+		for _, at := range []time.Time{key.Created, key.Activated, key.Retired, key.Seen} {
 			if late := at.Sub(c.Now()); !at.IsZero() && (late < 0 || late >= time.Second || at.Nanosecond() != 0) {
 				t.Errorf("%v is stored at %v", at, c.Now())
 			}
@@ -405,7 +416,10 @@ func TestTiming_refusesTimesThatRefuseGoodTokens(t *testing.T) {
 		"no skew":                     {func(t *keyring.Timing) { t.Skew = 0 }, "skew"},
 		"replicas that hear too late": {func(t *keyring.Timing) { t.Refresh = 15*time.Second + 1 }, "skew"},
 		"no pause":                    {func(t *keyring.Timing) { t.Refresh = 0 }, "refresh"},
-		"keys that change too often":  {func(t *keyring.Timing) { t.Every = 5 * time.Minute }, "every"},
+		"replicas that just hear":     {func(t *keyring.Timing) { t.Refresh = 15 * time.Second }, ""},
+		"keys that change often":      {func(t *keyring.Timing) { t.Every = 6 * time.Minute }, ""},
+		"keys that change too often":  {func(t *keyring.Timing) { t.Every = 6*time.Minute - 1 }, "every"},
+		"keys that are kept longer":   {func(t *keyring.Timing) { t.CacheFor, t.Every = 10*time.Minute, 11*time.Minute-1 }, "every"},
 	} {
 		changed := timing
 		c.spoil(&changed)

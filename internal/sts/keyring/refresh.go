@@ -46,7 +46,7 @@ func (k *Keeper) Refresh(ctx context.Context) error {
 	if err := k.reload(ctx); err != nil {
 		return err
 	}
-	if ring := k.Ring(); k.isComplete(ring) && k.due(ring) == nil {
+	if ring := k.Ring(); k.isComplete(ring) && ring.isSeen() && k.due(ring) == nil {
 		return nil
 	}
 	return k.renew(ctx)
@@ -55,7 +55,7 @@ func (k *Keeper) Refresh(ctx context.Context) error {
 func (k *Keeper) reload(ctx context.Context) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	seen := k.now() // before the store answers: it may take its time
+	seen := k.moment() // before the store answers: it may take its time
 	ring, version, err := k.load(ctx, false)
 	if err != nil {
 		return err
@@ -73,12 +73,12 @@ func (k *Keeper) isComplete(ring Ring) bool {
 	})
 }
 
-// renew adds what the ring lacks and rotates what is due: nothing, if another
-// replica was quicker.
+// renew notes which keys are in the store, adds what the ring lacks and rotates
+// what is due: nothing, if another replica was quicker.
 func (k *Keeper) renew(ctx context.Context) error {
 	var due []string
 	_, err := k.change(ctx, false, func(ctx context.Context, ring Ring) (_ Ring, err error) {
-		if ring, err = k.withAll(ctx, ring); err != nil {
+		if ring, err = k.withAll(ctx, ring.seen(k.stamp())); err != nil {
 			return Ring{}, err
 		}
 		due = k.due(ring)
@@ -108,5 +108,7 @@ func (k *Keeper) due(ring Ring) (due []string) {
 	return due
 }
 
-// known holds for a key that was published for long enough to sign.
-func (k *Keeper) known(next Key) bool { return k.now().Sub(next.Created) >= k.Timing.lead() }
+// known holds for a key that was in the store for long enough to sign.
+func (k *Keeper) known(next Key) bool {
+	return !next.Seen.IsZero() && k.now().Sub(next.Seen) >= k.Timing.lead()
+}

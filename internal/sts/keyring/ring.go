@@ -4,6 +4,28 @@
 // Of each algorithm there is one key that signs, the active one; one that is
 // published already and will sign next; and those that signed before, which
 // stay published until the last token that they signed has expired.
+//
+// Several processes, the replicas, share a ring in a store. Any of them can be
+// paused at any line, cut off from the store, or started again, and a write can
+// reach the store long after its process gave it up. The rules hold anyway:
+//
+//   - A replica knows the ring as of the moment at which it asked for it. It
+//     signs for three times Refresh from then on, and shows the keys until the
+//     last token that it can have signed has expired and no copy may be kept.
+//     After that it does neither. See Timing.stale and Timing.shown.
+//   - No time counts that a process wrote before the store had the change. A
+//     process that finds a key in the store notes when: Key.Seen. A change of
+//     the key's state removes the note.
+//   - A key signs once it was seen as the next one for longer than any replica
+//     shows a ring without it: Timing.lead.
+//   - A key is dropped once it was seen as retired for longer than any token
+//     lives that a replica can have signed with it since: Timing.overlap.
+//   - A pause is noticed by the time of day, in which tokens end, and by the
+//     time since boot: see moment.
+//
+// What Skew has beyond three times Refresh is for the differences between
+// clocks, and for the time between the moment at which a replica looks at its
+// clock and the moment at which a verifier uses the answer.
 package keyring
 
 import (
@@ -26,6 +48,7 @@ type Key struct {
 	Created   time.Time `json:"created"`
 	Activated time.Time `json:"activated,omitzero"` // since when it signs; zero: not yet
 	Retired   time.Time `json:"retired,omitzero"`   // since when it signs no more; zero: not yet
+	Seen      time.Time `json:"seen,omitzero"`      // when a process found it in the store in this state; zero: not yet
 	Public    jwk.Key   `json:"public"`
 	Private   Private   `json:"private,omitzero"` // nothing once it is retired
 }
@@ -84,10 +107,26 @@ func (r Ring) Algorithms() (all []string) {
 	return all
 }
 
+// seen is the ring with a note on each key that it was found in the store.
+func (r Ring) seen(now time.Time) Ring {
+	keys := slices.Clone(r.Keys)
+	for i := range keys {
+		if keys[i].Seen.IsZero() {
+			keys[i].Seen = now
+		}
+	}
+	return Ring{keys}
+}
+
+// isSeen holds if every key has its note.
+func (r Ring) isSeen() bool {
+	return !slices.ContainsFunc(r.Keys, func(k Key) bool { return k.Seen.IsZero() })
+}
+
 // pruned is the ring without the keys whose tokens have all expired.
 func (r Ring) pruned(now time.Time, overlap time.Duration) Ring {
 	return Ring{slices.DeleteFunc(slices.Clone(r.Keys), func(k Key) bool {
-		return k.State() == Retiring && now.After(k.Retired.Add(overlap))
+		return k.State() == Retiring && !k.Seen.IsZero() && now.After(k.Seen.Add(overlap))
 	})}
 }
 
@@ -100,14 +139,14 @@ func (r Ring) rotated(now time.Time, fresh Key) Ring {
 		case k.State() == Active:
 			k.retire(now)
 		case k.State() == Next:
-			k.Activated = now
+			k.Activated, k.Seen = now, time.Time{}
 		}
 	}
 	return Ring{append(keys, fresh)}
 }
 
 // retire ends a key's signing. Nobody needs its private half from now on.
-func (k *Key) retire(now time.Time) { k.Retired, k.Private = now, Private{} }
+func (k *Key) retire(now time.Time) { k.Retired, k.Private, k.Seen = now, Private{}, time.Time{} }
 
 // without retires the active keys of every other algorithm than these, and
 // drops the next ones.

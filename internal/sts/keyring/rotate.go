@@ -16,8 +16,14 @@ type Rotation struct {
 	Leaked    bool   // with new keys at once; the old ones are published no longer
 }
 
-// Rotate has the next key sign, and makes the one after it.
+// Rotate has the next key sign, and makes the one after it. It notes which keys
+// are in the store even if it then fails, or without a service that runs the
+// next key would never be old enough.
 func (k *Keeper) Rotate(ctx context.Context, what Rotation) (Ring, error) {
+	note := func(_ context.Context, ring Ring) (Ring, error) { return ring.seen(k.stamp()), nil }
+	if _, err := k.change(ctx, false, note); err != nil {
+		return Ring{}, err
+	}
 	return k.change(ctx, false, func(ctx context.Context, ring Ring) (Ring, error) {
 		which := ring.Algorithms()
 		if what.Algorithm != "" && !slices.Contains(which, what.Algorithm) {
@@ -45,7 +51,7 @@ func (k *Keeper) rotated(ctx context.Context, ring Ring, algorithm string, what 
 		return Ring{}, err
 	}
 	if next, _ := ring.find(algorithm, Next); !what.Force && !k.known(next) {
-		return Ring{}, tooNew(next, k.Timing.lead()-k.now().Sub(next.Created))
+		return Ring{}, tooNew(next, k.Timing.lead()-k.now().Sub(next.Seen))
 	}
 	fresh, err := k.fresh(ctx, algorithm)
 	return ring.rotated(k.stamp(), fresh), err

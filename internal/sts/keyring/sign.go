@@ -31,12 +31,14 @@ const usual = 768
 var errNoKey = errors.New("no key signs with this algorithm")
 
 // Sign makes a token (RFC 7519) of claims. It fails with ErrAway rather than
-// sign with a key that may have been replaced.
+// sign with a key that may have been replaced. The end of the token has to be
+// decided before the call: a pause after that does no harm.
 func (k *Keeper) Sign(ctx context.Context, algorithm string, claims any) (Signed, error) {
-	if err := k.Fresh(); err != nil {
+	h, err := k.within(k.Timing.stale())
+	if err != nil {
 		return Signed{}, err
 	}
-	s, ok := k.held.Load().signers[algorithm]
+	s, ok := h.signers[algorithm]
 	if !ok {
 		return Signed{}, fmt.Errorf("%w: %s", errNoKey, algorithm)
 	}
@@ -56,10 +58,11 @@ func (k *Keeper) Sign(ctx context.Context, algorithm string, claims any) (Signed
 // Prove has every key that signs sign something that is no token, and holds
 // that against its public half.
 func (k *Keeper) Prove(ctx context.Context) error {
-	if err := k.Fresh(); err != nil {
+	h, err := k.within(k.Timing.stale())
+	if err != nil {
 		return err
 	}
-	for _, s := range k.held.Load().signers {
+	for _, s := range h.signers {
 		if err := s.prove(ctx); err != nil {
 			return err
 		}

@@ -26,17 +26,18 @@ func (t Timing) overlap() time.Duration {
 	return t.Overlap
 }
 
-// lead is how long a key must have been published before it signs, so that
-// whoever has the keys of a while ago has it too.
-func (t Timing) lead() time.Duration { return t.CacheFor + t.Skew }
-
-// stale is how long keys may be used that could not be compared with the
-// store.
+// stale is how long a ring may be used to sign that could not be compared with
+// the store.
 func (t Timing) stale() time.Duration { return 3 * t.Refresh }
 
-// settled is how long after a change was begun no replica works any more with
-// what was before: writing it takes as long as a look at most.
-func (t Timing) settled() time.Duration { return t.stale() + t.Refresh }
+// shown is how long such a ring may be shown: until the last token that was
+// signed with it has expired, and every copy that was to be kept has, too.
+func (t Timing) shown() time.Duration { return t.stale() + max(t.Lifetime, t.CacheFor) }
+
+// lead is how long a key must have been in the store before it signs, so that
+// no ring is shown any more that lacks it. What it has beyond shown is for the
+// differences between clocks and for answers that are under way.
+func (t Timing) lead() time.Duration { return max(t.Lifetime, t.CacheFor) + t.Skew }
 
 // shortestRefresh is for tests; whoever has the store thanks for more.
 const shortestRefresh = 100 * time.Millisecond
@@ -50,12 +51,12 @@ func (t Timing) Check() error {
 	case t.overlap() < least:
 		return tooShort("a retired key would be published for less time than its tokens live", "overlap", t.Overlap,
 			fmt.Sprintf("%v or more: the longest lifetime of a token, %v, and %v between clocks", least, t.Lifetime, t.Skew))
-	case t.Skew < t.settled():
+	case t.Skew < t.stale()+t.Refresh:
 		return tooShort("a replica could still sign with a key that is published no longer", "skew", t.Skew,
-			fmt.Sprintf("%v or more: a change may take %v, and a replica that cannot look at the keys stops after %v", t.settled(), t.Refresh, t.stale()))
+			fmt.Sprintf("%v or more: a replica that cannot look at the keys stops after %v, and %v are for clocks and answers under way", t.stale()+t.Refresh, t.stale(), t.Refresh))
 	case t.Every != 0 && t.Every < t.lead():
 		return tooShort("a key would sign before every verifier knows it", "every", t.Every,
-			fmt.Sprintf("%v or more: verifiers keep the keys for %v, and %v are between clocks", t.lead(), t.CacheFor, t.Skew))
+			fmt.Sprintf("%v or more: a set of keys is shown or kept for up to %v, and the skew of %v comes on top", t.lead(), max(t.Lifetime, t.CacheFor), t.Skew))
 	}
 	return nil
 }

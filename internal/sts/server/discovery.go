@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tailjoin/tailjoin/internal/sts/keyring"
 	"github.com/tailjoin/tailjoin/internal/sts/policy"
 )
 
@@ -54,41 +55,37 @@ func claimsOf(p *policy.Policy) []string {
 }
 
 func (s *Server) discovery(w http.ResponseWriter, r *http.Request) {
-	document, err := Discovery(s.Issuer, s.TokenURL, s.Keys.Ring().Algorithms(), s.Policy)
-	if err != nil || s.Keys.Published() == nil {
-		s.refused(w, r, refuse(unavailable, ""))
-		return
-	}
-	s.show(w, r, document)
+	s.show(w, r, func(p keyring.Publication) ([]byte, error) {
+		return Discovery(s.Issuer, s.TokenURL, p.Algorithms, s.Policy)
+	})
 }
 
-// keys shows the published keys. There being none yet is an error and not an
-// empty set, which verifiers would keep.
 func (s *Server) keys(w http.ResponseWriter, r *http.Request) {
-	published := s.Keys.Published()
-	if published == nil {
+	s.show(w, r, func(p keyring.Publication) ([]byte, error) { return p.Keys, nil })
+}
+
+// show answers with a document that may be kept for a while. Without keys that
+// may be shown it is an error and not an empty set, which verifiers would keep.
+// Its date is from before the keys were looked at: a cache that counts from
+// there keeps them for no longer, even if this process is paused meanwhile.
+func (s *Server) show(w http.ResponseWriter, r *http.Request, of func(keyring.Publication) ([]byte, error)) {
+	date := s.now().UTC().Format(http.TimeFormat)
+	p, err := s.Keys.Publish()
+	if err != nil {
 		s.refused(w, r, refuse(unavailable, ""))
 		return
 	}
-	s.show(w, r, published)
-}
-
-// show answers with a document that may be kept for a while.
-func (s *Server) show(w http.ResponseWriter, r *http.Request, document []byte) {
+	document, err := of(p)
+	if err != nil {
+		s.refused(w, r, err)
+		return
+	}
 	sum := sha256.Sum256(document)
 	h := w.Header()
+	h.Set("Date", date)
 	h.Set("Content-Type", "application/json; charset=utf-8")
-	h.Set("Cache-Control", fmt.Sprintf("public, max-age=%d", s.cacheSeconds()))
+	h.Set("Cache-Control", fmt.Sprintf("public, max-age=%d", int(p.Keep.Seconds())))
 	h.Set("ETag", `"`+hex.EncodeToString(sum[:8])+`"`)
 	h.Set("X-Content-Type-Options", "nosniff")
 	http.ServeContent(w, r, strings.TrimPrefix(r.URL.Path, "/"), time.Time{}, bytes.NewReader(document))
-}
-
-// cacheSeconds is for how long a document may be kept. One that could not be
-// compared with the store may be of the past: other replicas know better.
-func (s *Server) cacheSeconds() int {
-	if s.Keys.Fresh() != nil {
-		return 0
-	}
-	return int(s.CacheFor.Seconds())
 }

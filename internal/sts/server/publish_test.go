@@ -3,6 +3,7 @@ package server_test
 import (
 	"encoding/json"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -64,6 +65,38 @@ func TestPublished_mayNotBeKeptWhenItMayBeOld(t *testing.T) {
 	for _, path := range []string{server.KeysPath, server.DiscoveryPath} {
 		if res, _ := s.ask(t, "GET", path, nil); res.StatusCode != 200 || res.Header.Get("Cache-Control") != "public, max-age=0" {
 			t.Errorf("%s: %s %s", path, res.Status, res.Header.Get("Cache-Control"))
+		}
+	}
+}
+
+// Later a key may sign that this replica has never seen: another one has to
+// answer.
+func TestPublished_isRefusedWhenItMayLackAKey(t *testing.T) {
+	t.Parallel()
+	s := start(t, public)
+	for path, document := range map[string]string{server.KeysPath: `"keys"`, server.DiscoveryPath: `"jwks_uri"`} {
+		if res, body := s.ask(t, "GET", path, nil); res.StatusCode != http.StatusOK || !strings.Contains(body, document) {
+			t.Errorf("%s: %s %s", path, res.Status, body)
+		}
+	}
+	s.clock.Pass(time.Hour + 31*time.Second) // the longest lifetime, and how long a replica signs that hears nothing
+	for _, path := range []string{server.KeysPath, server.DiscoveryPath} {
+		res, body := s.ask(t, "GET", path, nil)
+		if res.StatusCode != http.StatusServiceUnavailable || res.Header.Get("Cache-Control") != "no-store" || !strings.Contains(body, `"unavailable"`) {
+			t.Errorf("%s: %s %v %s", path, res.Status, res.Header, body)
+		}
+	}
+}
+
+// A cache counts from the date how long it may keep an answer (RFC 9111,
+// section 4.2.3). So the date is from before the keys were looked at.
+func TestPublished_isDatedByTheServersClock(t *testing.T) {
+	t.Parallel()
+	s := start(t, public)
+	for _, path := range []string{server.KeysPath, server.DiscoveryPath} {
+		res, _ := s.ask(t, "GET", path, nil)
+		if want := s.clock.Now().UTC().Format(http.TimeFormat); res.Header.Get("Date") != want {
+			t.Errorf("%s is dated %q, want %q", path, res.Header.Get("Date"), want)
 		}
 	}
 }

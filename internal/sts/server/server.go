@@ -22,7 +22,6 @@ type Options struct {
 	TokenURL string // where nodes ask for tokens
 	Policy   *policy.Policy
 	Keys     *keyring.Keeper
-	CacheFor time.Duration // verifiers may keep the published keys for so long
 
 	// WhoIs says which node has an address. Outside of tests it is that of a
 	// tailscaled.

@@ -48,7 +48,7 @@ func start(t *testing.T, pick func(*server.Server) http.Handler, change ...func(
 	t.Cleanup(listening.Close)
 	o := server.Options{
 		Issuer: listening.URL, TokenURL: listening.URL + "/token",
-		Policy: allowing(t, "ES256", api), CacheFor: 5 * time.Minute,
+		Policy:    allowing(t, "ES256", api),
 		WhoIs:     func(context.Context, string) (*apitype.WhoIsResponse, error) { return web(), nil },
 		OnTailnet: func(context.Context) error { return nil },
 		Audit:     s.audit, Log: log, Now: s.clock.Now,

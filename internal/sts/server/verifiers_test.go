@@ -43,6 +43,9 @@ func wantRetired(t *testing.T, s *service, old verifiers.Claim) {
 			}
 		}
 	}
+	if err := s.keys.Refresh(t.Context()); err != nil { // finds the retired key in the store
+		t.Fatal(err)
+	}
 	s.clock.Pass(time.Hour + 2*time.Minute) // the overlap of this ring
 	if err := s.keys.Refresh(t.Context()); err != nil {
 		t.Fatal(err)
