@@ -86,7 +86,7 @@ func (f *front) checkup(c *checkup) (r doctor.Request, err error) {
 	}
 	r = doctor.Request{
 		Control: strings.TrimSuffix(cmp.Or(c.loginServer, ipn.DefaultControlURL), "/"),
-		Scopes:  spec.List(c.scopes), Network: wishes[c.inputs.network],
+		Scopes:  spec.List(c.scopes), Network: wishes[c.inputs.network], Self: f.Self,
 		SearchPath: filepath.SplitList(f.env("PATH")), Env: f.env, Now: time.Now, Limit: c.limit,
 		Access: access.Request{
 			ClientID: identity.ClientID, Audience: identity.Audience, Secret: identity.Secret, Mask: f.mask,

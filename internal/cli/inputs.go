@@ -100,7 +100,7 @@ func (in *inputs) join(fs *flag.FlagSet) {
 
 	fs.StringVar(&in.ping, "ping", "", "comma-separated peers, by name or address, that must answer before the step ends")
 	fs.StringVar(&in.waitFor, "wait-for", "", "comma-separated host:port that must accept a connection before the step ends")
-	fs.StringVar(&in.exitNode, "exit-node", "", "peer that carries all traffic: name, address or auto:any")
+	fs.StringVar(&in.exitNode, "exit-node", "", "peer that carries all traffic: name, address or auto:any; needs a network interface, unless network is userspace")
 	fs.Var(decision{&in.acceptRoutes}, "accept-routes", "use the subnet routes that peers offer: true or false; empty is what the spec says, or true")
 	fs.Var(decision{&in.acceptDNS}, "accept-dns", "use the tailnet's DNS, MagicDNS among it: true or false; empty is what the spec says, or true")
 	in.timeout = 2 * time.Minute

@@ -20,6 +20,7 @@ type Request struct {
 	Tags    []string       // that a job wants to give; may be none
 	Scopes  []string       // that the credential must have
 	Network tailscaled.Wish
+	Self    string // this program, for sudo to run
 
 	Source   string                                       // where ID tokens come from; "" if from nowhere
 	Audience string                                       // that one is asked for

@@ -41,7 +41,7 @@ const proxiesHint = "the job reaches the tailnet by the proxies that the outputs
 func (r *Request) rights(ctx context.Context) []Check {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	machine := tailscaled.SurveyRights(ctx, r.Network)
+	machine := tailscaled.SurveyRights(ctx, r.Network, r.Self)
 	return []Check{tun(machine), sudo(machine), r.network(machine.Choice)}
 }
 

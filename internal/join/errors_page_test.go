@@ -33,7 +33,7 @@ func TestErrorsPage_showsWhatIsRendered(t *testing.T) {
 		onTailnet(t, cutOff, "You are logged out. The last login error was: "+refused).ended(atTimeLimit(t), errors.New("waiting for the tailnet: context deadline exceeded")),
 		federated().ended(interrupted(t), errors.New("exchanging ID token: context canceled")),
 		joined("acme.example").checkTailnet(),
-		noInterface("there is no /dev/net/tun", nil),
+		federated().noInterface("there is no /dev/net/tun", nil),
 		onTailnet(t, quiet).unreached("wait-for", "my-server:443", errors.New("dial tcp 100.64.0.7:443: connect: connection refused")),
 		onTailnet(t, quiet).noExitNode(errors.New("that peer offers no exit node, or the tailnet has not approved it")),
 		sessionExists("/tmp/tailjoin-1000/tailjoin"),
@@ -43,7 +43,7 @@ func TestErrorsPage_showsWhatIsRendered(t *testing.T) {
 // federated is a join by the job's own identity.
 func federated() *joining {
 	return &joining{
-		Request: Request{Tags: []string{"tag:ci", "tag:deploy"}, Timeout: 2 * time.Minute, Identity: Identity{ClientID: "T123-CNTRL"}},
+		Request: Request{Network: tailscaled.WantTUN, Tags: []string{"tag:ci", "tag:deploy"}, Timeout: 2 * time.Minute, Identity: Identity{ClientID: "T123-CNTRL"}},
 		Deps:    Deps{API: &tsapi.Client{}},
 	}
 }

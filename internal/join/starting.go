@@ -12,7 +12,7 @@ import (
 // more than an auth key.
 func (j *joining) waitingDaemon(ctx context.Context) (*tailscaled.Login, error) {
 	choice := start(ctx, func(error) {}, func(ctx context.Context) (tailscaled.Choice, error) {
-		return tailscaled.Choose(ctx, j.Network), nil
+		return tailscaled.Choose(ctx, j.Network, j.Self), nil
 	})
 	end := j.phases.measure("install")
 	binary, err := j.Install.Find(ctx)
@@ -26,8 +26,8 @@ func (j *joining) waitingDaemon(ctx context.Context) (*tailscaled.Login, error) 
 }
 
 func (j *joining) startDaemon(ctx context.Context, choice tailscaled.Choice) (*tailscaled.Login, error) {
-	if choice.Reason != "" && j.Network == tailscaled.WantTUN {
-		return nil, noInterface(choice.Reason, nil)
+	if choice.Reason != "" && j.needsInterface() {
+		return nil, j.noInterface(choice.Reason, nil)
 	}
 	if choice.Nobody && j.StateDir != "" {
 		return nil, noState()
@@ -37,18 +37,34 @@ func (j *joining) startDaemon(ctx context.Context, choice tailscaled.Choice) (*t
 	if err == nil || !choice.TUN || ctx.Err() != nil {
 		return login, err
 	}
-	if j.Network == tailscaled.WantTUN {
-		return nil, noInterface("tailscaled did not start with one", err)
+	if j.needsInterface() {
+		return nil, j.noInterface("tailscaled did not start with one", err)
 	}
 	j.Log.Warn("tailscaled did not start with a network interface; trying without", "cause", err)
 	if stopErr := j.leaving().stopDaemon(ctx, false); stopErr != nil {
 		return nil, errors.Join(err, stopErr)
 	}
-	return j.startWith(ctx, tailscaled.Choose(ctx, tailscaled.WantUserspace))
+	return j.startWith(ctx, tailscaled.Choose(ctx, tailscaled.WantUserspace, j.Self))
 }
 
-func noInterface(reason string, err error) error {
+// needsInterface reports that a join without an interface is of no use: it was
+// asked for, or an exit node was. Without an interface a later step's traffic
+// passes by the exit node, unless the step uses the proxies.
+func (j *joining) needsInterface() bool {
+	return j.Network == tailscaled.WantTUN || j.Network == tailscaled.Any && j.Up.ExitNode != ""
+}
+
+func (j *joining) noInterface(reason string, err error) error {
 	facts := []diag.Fact{{Name: "because", Value: reason}}
+	hint := "it takes root or passwordless sudo, /dev/net/tun (in a container: --device /dev/net/tun --cap-add NET_ADMIN),\n" +
+		"and no other tailscaled on the machine. Or leave out `network: tun`: processes then use the proxies that the\n" +
+		"outputs socks5-proxy and http-proxy name"
+	if j.Network != tailscaled.WantTUN {
+		facts = append(facts, diag.Fact{Name: "exit-node", Value: j.Up.ExitNode})
+		hint = "with exit-node all traffic of the job has to go through the tailnet, which takes an interface: root or passwordless\n" +
+			"sudo, /dev/net/tun (in a container: --device /dev/net/tun --cap-add NET_ADMIN), and no other tailscaled on the\n" +
+			"machine. With `network: userspace` only traffic through the proxies goes to the exit node"
+	}
 	if died, ok := errors.AsType[*diag.Problem](err); ok {
 		facts = append(facts, died.Facts...)
 	}
@@ -57,9 +73,7 @@ func noInterface(reason string, err error) error {
 		Summary: "tailscaled cannot have a network interface here",
 		Facts:   facts,
 		Err:     err,
-		Hint: "it takes root or passwordless sudo, /dev/net/tun (in a container: --device /dev/net/tun --cap-add NET_ADMIN),\n" +
-			"and no other tailscaled on the machine. Or leave out `network: tun`: processes then use the proxies that the\n" +
-			"outputs socks5-proxy and http-proxy name",
+		Hint:    hint,
 	}
 }
 
@@ -94,8 +108,18 @@ func (j *joining) startWith(ctx context.Context, choice tailscaled.Choice) (*tai
 		return nil, err
 	}
 	j.result.Socket, j.result.Proxy, j.result.TUN = j.daemon.Socket, config.Proxy, choice.TUN
-	if choice.Reason != "" {
-		j.Log.Info("no network interface: processes reach the tailnet by the proxies only", "because", choice.Reason)
-	}
+	j.sayNoInterface(choice)
 	return login, nil
+}
+
+// sayNoInterface says why later steps have the proxies only. A process that
+// keeps joins from having an interface is worth a warning.
+func (j *joining) sayNoInterface(choice tailscaled.Choice) {
+	say := j.Log.Info
+	if choice.Contested {
+		say = j.Log.Warn
+	}
+	if choice.Reason != "" {
+		say("no network interface: processes reach the tailnet by the proxies only", "because", choice.Reason)
+	}
 }

@@ -8,9 +8,9 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"os/user"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 )
 
@@ -23,7 +23,7 @@ type launch struct {
 	Env  []string
 	TUN  bool
 
-	Operator string // who may operate a daemon that runs as root
+	Caller string // the number of the user who may operate a daemon that root runs
 
 	tied bool // it is to end with this process
 }
@@ -99,14 +99,15 @@ var systemPath = []string{"/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/us
 
 func hostPATH() string { return strings.Join(systemPath, string(os.PathListSeparator)) }
 
-// needed are the programs by which a daemon changes the resolver's settings,
-// and what must exist for each to be of use: "" is nothing more. A container
+// needed are the programs by which a daemon changes the resolver's settings, and
+// finds a user whom only a directory such as LDAP knows; and what must exist for each to be of use: "" is nothing more. A container
 // often has a systemctl and no systemd (sd_booted(3) tells), and each call in
 // vain costs 5 ms.
 var needed = []struct{ program, where string }{
 	{"resolvconf", ""},
 	{"systemctl", "/run/systemd/system"},
 	{"restorecon", ""},
+	{"getent", ""},
 }
 
 // linkPrograms gives the daemon what it needs of the host's PATH. One that is
@@ -194,11 +195,7 @@ func run(cmd *exec.Cmd) (exited <-chan struct{}, err error) {
 
 // bySudo runs this program again as root, to start the daemon there.
 func (l launch) bySudo(ctx context.Context, self string) (process, error) {
-	caller, err := user.Current()
-	if err != nil {
-		return process{}, fmt.Errorf("asking who we are: %w", err)
-	}
-	l.Operator = caller.Username
+	l.Caller = strconv.Itoa(os.Getuid())
 	var s started
 	if err := runAsRoot(ctx, self, "start", l.Dir, l, &s); err != nil {
 		return process{}, err

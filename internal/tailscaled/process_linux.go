@@ -75,11 +75,7 @@ func isStarting(pid int, name string) bool {
 // name. Where the machine does not show us other users' processes, its number
 // must do (hidepid in proc(5)).
 func listensAs(conn net.Conn, name string, noted int) bool {
-	var peer *unix.Ucred
-	err := control(conn, func(fd int) (err error) {
-		peer, err = unix.GetsockoptUcred(fd, unix.SOL_SOCKET, unix.SO_PEERCRED)
-		return err
-	})
+	peer, err := peerOf(conn)
 	if err != nil {
 		return false
 	}
@@ -88,6 +84,15 @@ func listensAs(conn net.Conn, name string, noted int) bool {
 		return pid == noted
 	}
 	return isNamed(pid, name)
+}
+
+// peerOf is the process at the other end of a Unix socket.
+func peerOf(conn net.Conn) (peer *unix.Ucred, err error) {
+	err = control(conn, func(fd int) (err error) {
+		peer, err = unix.GetsockoptUcred(fd, unix.SOL_SOCKET, unix.SO_PEERCRED)
+		return err
+	})
+	return peer, err
 }
 
 // ProgramOf is the path of a process's program, "" if there is no such

@@ -37,7 +37,7 @@ const burial = time.Second
 
 // othersHaveIt reports that the machine's network is another tailscaled's.
 func othersHaveIt(ctx context.Context) bool {
-	for deadline := time.Now().Add(burial); neighbour(ctx) != ""; <-time.After(between) {
+	for deadline := time.Now().Add(burial); findNeighbour(ctx).reason != ""; <-time.After(between) {
 		if Answers(DefaultSocket) || time.Now().After(deadline) {
 			return true
 		}

@@ -1,12 +1,16 @@
 package tailscaled
 
 import (
+	"bytes"
+	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 )
@@ -30,32 +34,42 @@ const (
 // A Choice is the rights taken and why better ones were not.
 type Choice struct {
 	Rights
-	Reason string // "" if the daemon has a network interface, or none was wanted
+	Reason    string // "" if the daemon has a network interface, or none was wanted
+	Contested bool   // Reason is a process that has no right to an interface itself
 }
 
 // Choose takes a network interface where the machine allows one and no other
 // tailscaled would suffer: two of them share routing table 52, the rules
 // that lead there and the resolver's settings, and the second to start tears
 // down what it takes for the leftovers of a crash. So a second daemon is a
-// userspace one that has not the rights to do that.
-func Choose(ctx context.Context, wish Wish) Choice {
-	return choose(wish, neighbour(ctx), func() error { return canSudo(ctx) })
+// userspace one that has not the rights to do that. self is this program, for
+// sudo to run.
+func Choose(ctx context.Context, wish Wish, self string) Choice {
+	return choose(wish, findNeighbour(ctx), func() (string, error) { return askRoot(ctx, self) })
 }
 
-// choose is Choose on a machine with this other tailscaled, "" for none.
-func choose(wish Wish, other string, sudoWorks func() error) Choice {
+// choose is Choose on a machine with this neighbour, where root says this of
+// an interface.
+func choose(wish Wish, other neighbour, ask func() (noTUN string, err error)) Choice {
 	root := os.Geteuid() == 0
-	apart := Rights{Nobody: root && other != "" && runtime.GOOS == "linux"}
+	apart := Rights{Nobody: root && other.reason != "" && runtime.GOOS == "linux"}
 	switch {
 	case wish == WantUserspace:
 		return Choice{Rights: apart}
-	case other != "":
-		return Choice{apart, other}
+	case other.reason != "":
+		return Choice{apart, other.reason, other.contested}
 	case root:
 		return asRoot()
 	default:
-		return bySudo(sudoWorks)
+		return bySudo(ask)
 	}
+}
+
+// A neighbour is another tailscaled on this machine, or a process that claims
+// to be a join.
+type neighbour struct {
+	reason    string // why it keeps us from having an interface; "" if there is no neighbour
+	contested bool   // no join can be what it is
 }
 
 func asRoot() Choice {
@@ -65,31 +79,47 @@ func asRoot() Choice {
 	return Choice{Rights: Rights{TUN: true}}
 }
 
-func bySudo(works func() error) Choice {
+// bySudo asks root itself: what sudo gives may be a root without the
+// capability, as in most containers.
+func bySudo(ask func() (noTUN string, err error)) Choice {
 	if reason := noDevice(); reason != "" {
 		return Choice{Reason: reason}
 	}
-	if err := works(); err != nil {
-		return Choice{Reason: fmt.Sprintf("not root, and sudo does not let us be (%v)", err)}
+	reason, err := ask()
+	if err != nil {
+		reason = fmt.Sprintf("not root, and sudo does not let us be (%v)", err)
+	}
+	if reason != "" {
+		return Choice{Reason: reason}
 	}
 	return Choice{Rights: Rights{TUN: true, Sudo: true}}
 }
 
-// canSudo reports whether sudo runs a program without asking.
-func canSudo(ctx context.Context) error {
+// askRoot has sudo run `tailjoin root check`, which says why root may not make
+// an interface: "" if it may. An error means that sudo does not run this program
+// without a password. A password that sudo remembers does not count (-k): it may
+// be forgotten before the job leaves.
+func askRoot(ctx context.Context, self string) (noTUN string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	words, err := sudo(ctx, "true").CombinedOutput()
-	if err != nil && len(words) > 0 {
-		return errors.New(strings.TrimSpace(string(words)))
+	var said, words bytes.Buffer
+	cmd := sudo(ctx, "-k", self, "root", checkTask)
+	cmd.Stdout, cmd.Stderr = &said, &words
+	if err := cmd.Run(); err != nil {
+		return "", errors.New(cmp.Or(strings.TrimSpace(words.String()), err.Error()))
 	}
-	return err
+	err = json.Unmarshal(said.Bytes(), &answer{Value: &noTUN})
+	return noTUN, err
 }
 
-// sudo is a command that root runs, if no password is asked for. It gets
-// nothing of a job's environment, which holds tokens.
+// sudo is a command that root runs, if no password is asked for; flags of sudo
+// may go first. It gets nothing of a job's environment, which holds tokens.
 func sudo(ctx context.Context, words ...string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, "sudo", append([]string{"-n", "--"}, words...)...)
+	flags := []string{"-n"}
+	for len(words) > 0 && strings.HasPrefix(words[0], "-") {
+		flags, words = append(flags, words[0]), words[1:]
+	}
+	cmd := exec.CommandContext(ctx, "sudo", slices.Concat(flags, []string{"--"}, words)...)
 	cmd.Env = []string{"PATH=" + hostPATH()}
 	return cmd
 }

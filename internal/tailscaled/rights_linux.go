@@ -2,9 +2,12 @@ package tailscaled
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net"
 	"os"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -20,54 +23,94 @@ const tunName = "tailscale0"
 // what it guards does, leaves no file, and is free when its holder is gone.
 const lockName = "@tailjoin-tun"
 
-// neighbour says which other tailscaled this machine has, "" if none.
-func neighbour(ctx context.Context) string {
+// findNeighbour looks for another tailscaled, or another join, on this machine.
+func findNeighbour(ctx context.Context) neighbour {
 	if conn, err := dialSocket(ctx, DefaultSocket); err == nil {
 		conn.Close()
-		return "a tailscaled runs on this machine (" + DefaultSocket + " answers)"
+		return neighbour{reason: "a tailscaled runs on this machine (" + DefaultSocket + " answers)"}
 	}
 	if interfaces, err := net.Interfaces(); err == nil {
 		for _, i := range interfaces {
 			if strings.HasPrefix(i.Name, "tailscale") {
-				return "a tailscaled runs on this machine (it has the interface " + i.Name + ")"
+				return neighbour{reason: "a tailscaled runs on this machine (it has the interface " + i.Name + ")"}
 			}
 		}
 	}
 	lock, err := net.Listen("unix", lockName)
 	if err != nil {
-		return "another join on this machine has the network interface"
+		return lockHolder(ctx)
 	}
 	lock.Close()
-	return ""
+	return neighbour{}
+}
+
+// lockHolder describes the process that has the lock. A join takes it as root;
+// any other user's process only keeps joins from having an interface.
+func lockHolder(ctx context.Context) neighbour {
+	n := neighbour{reason: "another join on this machine has the network interface"}
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	conn, err := dialSocket(ctx, lockName)
+	if err != nil {
+		return n
+	}
+	defer conn.Close()
+	holder, err := peerOf(conn)
+	if err != nil {
+		return n
+	}
+	if holder.Uid == 0 {
+		n.reason += fmt.Sprintf(" (pid %d)", holder.Pid)
+		return n
+	}
+	return neighbour{fmt.Sprintf("a process that is no join has taken the lock on the network interface, %s: pid %d, of uid %d", lockName, holder.Pid, holder.Uid), true}
 }
 
 func noDevice() string {
-	if _, err := os.Stat("/dev/net/tun"); err != nil {
-		return "there is no /dev/net/tun"
+	if _, err := os.Stat(tunDevice); err != nil {
+		return "there is no " + tunDevice
 	}
 	return ""
 }
+
+const tunDevice = "/dev/net/tun"
 
 // noTUN says why root may not make an interface, as in a container.
 func noTUN() string {
 	if reason := noDevice(); reason != "" {
 		return reason
 	}
-	if !hasCapability(unix.CAP_NET_ADMIN) {
-		return "root lacks the capability NET_ADMIN"
+	device, err := os.OpenFile(tunDevice, os.O_RDWR, 0)
+	if err != nil && hasCapability(unix.CAP_NET_ADMIN) { // the container may not open it, or the kernel has no driver
+		return tunDevice + " is of no use: " + err.Error()
 	}
-	return cannotOpen()
+	if err != nil {
+		return noCapability
+	}
+	defer device.Close()
+	return refused(device)
 }
 
-// cannotOpen says why the device is of no use: a container may see it and must
-// not open it, or the kernel has no driver for it. Opening makes nothing.
-func cannotOpen() string {
-	device, err := os.OpenFile("/dev/net/tun", os.O_RDWR, 0)
+const noCapability = "root lacks the capability NET_ADMIN"
+
+// refused says why the device makes no interface. What it is asked for makes
+// nothing: a name without a kind is invalid, and the kernel says so only after
+// it has looked at the rights (tun_set_iff in drivers/net/tun.c).
+func refused(device *os.File) string {
+	request, err := unix.NewIfreq("tailjoin")
 	if err != nil {
-		return "/dev/net/tun is of no use: " + err.Error()
+		return err.Error()
 	}
-	device.Close()
-	return ""
+	err = unix.IoctlIfreq(int(device.Fd()), unix.TUNSETIFF, request)
+	switch {
+	case err == nil, errors.Is(err, unix.EINVAL):
+		return ""
+	case !errors.Is(err, unix.EPERM):
+		return tunDevice + " is of no use: " + err.Error()
+	case hasCapability(unix.CAP_NET_ADMIN): // over its own user namespace only
+		return noCapability + " over this network"
+	}
+	return noCapability
 }
 
 func hasCapability(capability int) bool {

@@ -14,13 +14,13 @@ var DefaultSocket = paths.DefaultTailscaledSocket()
 
 var tunName = map[string]string{"darwin": "utun", "windows": "Tailscale"}[runtime.GOOS]
 
-// neighbour says which other tailscaled this machine has, "" if none.
-func neighbour(ctx context.Context) string {
+// findNeighbour looks for another tailscaled on this machine.
+func findNeighbour(ctx context.Context) neighbour {
 	if conn, err := dialSocket(ctx, DefaultSocket); err == nil {
 		conn.Close()
-		return "a tailscaled runs on this machine (" + DefaultSocket + " answers)"
+		return neighbour{reason: "a tailscaled runs on this machine (" + DefaultSocket + " answers)"}
 	}
-	return ""
+	return neighbour{}
 }
 
 func noDevice() string { return "" }

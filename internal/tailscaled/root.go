@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"os/user"
 	"strings"
 
 	"tailscale.com/client/local"
@@ -20,6 +22,10 @@ var rootTasks = map[string]func(ctx context.Context, in []byte) (any, error){
 	"unlink": rootUnlink,
 }
 
+// checkTask says why root may not make a network interface, "" if it may. It
+// knows no session, reads nothing and changes nothing.
+const checkTask = "check"
+
 // An answer is what a root task says to the process that called it.
 type answer struct {
 	Value any
@@ -31,6 +37,9 @@ type answer struct {
 // called by a process of ours that had not the rights, and that tells its
 // errors. The caller cannot signal us: when its end of in is closed, ctx ends.
 func RootTask(ctx context.Context, args []string, in io.Reader, out io.Writer) error {
+	if len(args) == 1 && args[0] == checkTask {
+		return json.NewEncoder(out).Encode(answer{Value: noTUN()})
+	}
 	if len(args) != 2 || rootTasks[args[0]] == nil {
 		return fmt.Errorf("%q is no root task and a directory", args)
 	}
@@ -72,7 +81,7 @@ func rootStart(ctx context.Context, in []byte) (any, error) {
 	d.process = p
 	err = d.awaitSocket(ctx)
 	if err == nil {
-		err = setOperator(ctx, d.Local, l.Operator)
+		err = setOperator(ctx, d.Local, l.operator())
 	}
 	if errors.Is(err, errExited) {
 		return started{p.pid, true}, nil
@@ -81,6 +90,19 @@ func rootStart(ctx context.Context, in []byte) (any, error) {
 		err = errors.Join(err, Stopping{Dir: l.Dir, PID: p.pid, TUN: l.TUN}.Stop(context.WithoutCancel(ctx)))
 	}
 	return started{PID: p.pid}, err
+}
+
+// operator is the caller's name. sudo has it from the directories of the
+// machine, such as LDAP, which Go without cgo does not ask; $USER may be another
+// user's. A number does where getent knows it, since tailscaled asks that.
+func (l launch) operator() string {
+	if name := os.Getenv("SUDO_USER"); name != "" && os.Getenv("SUDO_UID") == l.Caller {
+		return name
+	}
+	if caller, err := user.LookupId(l.Caller); err == nil {
+		return caller.Username
+	}
+	return l.Caller
 }
 
 func (l launch) socket() string {

@@ -1,9 +1,11 @@
 package tailscaled
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -26,7 +28,9 @@ var policyRules = []struct {
 }
 
 // removeRules removes tailscaled's policy rules, and the routes of its table
-// that did not go with its interface. found says that there were any.
+// that did not go with its interface. found says that there were any. Without
+// the right to remove any it is an error only if there are some: everyone may
+// look.
 func removeRules() (found bool, err error) {
 	kernel, err := dialKernel()
 	if err != nil {
@@ -38,6 +42,9 @@ func removeRules() (found bool, err error) {
 		for _, r := range policyRules {
 			rule := []byte{family, 0, 0, 0, r.table, 0, 0, r.action, 0, 0, 0, 0} // struct fib_rule_hdr
 			err := kernel.remove(unix.RTM_DELRULE, append(rule, attribute(unix.FRA_PRIORITY, r.priority)...))
+			if errors.Is(err, unix.EPERM) && !hasRule(family, r.priority) {
+				continue
+			}
 			found = found || err == nil
 			errs = append(errs, unlessGone(err))
 		}
@@ -47,6 +54,22 @@ func removeRules() (found bool, err error) {
 		return found, fmt.Errorf("removing tailscaled's routes: %w", err)
 	}
 	return found, nil
+}
+
+// hasRule reports that the kernel has a policy rule of this priority, or does not
+// tell.
+func hasRule(family byte, priority uint32) bool {
+	dump, err := syscall.NetlinkRIB(unix.RTM_GETRULE, int(family))
+	if err != nil {
+		return true
+	}
+	messages, err := syscall.ParseNetlinkMessage(dump)
+	if err != nil {
+		return true
+	}
+	return slices.ContainsFunc(messages, func(m syscall.NetlinkMessage) bool {
+		return m.Header.Type == unix.RTM_NEWRULE && bytes.Contains(m.Data, attribute(unix.FRA_PRIORITY, priority))
+	})
 }
 
 // attribute is a struct rtattr with a number.

@@ -62,13 +62,15 @@ type Machine struct {
 }
 
 // SurveyRights finds out what Choose would, and each thing by itself.
-func SurveyRights(ctx context.Context, wish Wish) Machine {
+func SurveyRights(ctx context.Context, wish Wish, self string) Machine {
 	m := Machine{Root: runtime.GOOS == "windows" || os.Geteuid() == 0, NoTUN: noDevice()}
 	if m.Root {
 		m.NoTUN = noTUN()
+	} else if noTUN, err := askRoot(ctx, self); err != nil {
+		m.NoSudo = err
 	} else {
-		m.NoSudo = canSudo(ctx)
+		m.NoTUN = noTUN
 	}
-	m.Choice = choose(wish, neighbour(ctx), func() error { return m.NoSudo })
+	m.Choice = choose(wish, findNeighbour(ctx), func() (string, error) { return m.NoTUN, m.NoSudo })
 	return m
 }

@@ -42,7 +42,7 @@ func processes() (lines []string) {
 	for _, file := range files {
 		pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(file)))
 		line, err := os.ReadFile(file)
-		if err != nil || pid == 1 || pid == os.Getpid() || endsByItself(pid, line) {
+		if err != nil || pid == 1 || pid == os.Getpid() || hasEnded(pid) || endsByItself(pid, line) {
 			continue
 		}
 		lines = append(lines, string(bytes.ReplaceAll(line, []byte{0}, []byte(" "))))
@@ -50,10 +50,17 @@ func processes() (lines []string) {
 	return lines
 }
 
+// hasEnded reports a process that has ended and that the machine's first process
+// is about to bury.
+func hasEnded(pid int) bool {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	return err != nil || bytes.Contains(status, []byte("\nState:\tZ"))
+}
+
 // endsByItself waits for what a process that was killed had asked another: its
-// version, or whether there is a password.
+// version, or what root may do.
 func endsByItself(pid int, line []byte) bool {
-	question := bytes.HasSuffix(line, []byte("\x00--version\x00")) || bytes.Equal(line, []byte("sudo\x00-n\x00--\x00true\x00"))
+	question := bytes.HasSuffix(line, []byte("\x00--version\x00")) || bytes.HasSuffix(line, []byte("\x00root\x00check\x00"))
 	return question && tailscaled.AwaitExit(pid, 5*time.Second)
 }
 
