@@ -144,6 +144,7 @@ func (j *joining) use(ctx context.Context) error {
 	if err := j.linkCLI(ctx); err != nil {
 		return err
 	}
+	j.checkNames(ctx)
 	return j.await(ctx)
 }
 

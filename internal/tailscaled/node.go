@@ -16,6 +16,7 @@ type Node struct {
 	IPv6     string
 	Tailnet  string
 	Suffix   string // MagicDNS suffix: "tail1234.ts.net"
+	MagicDNS bool   // the tailnet resolves names
 	Tags     []string
 	Version  string // of the daemon
 	Health   []string
@@ -34,7 +35,7 @@ func nodeOf(s *ipnstate.Status) Node {
 		n.Tags = s.Self.Tags.AsSlice()
 	}
 	if s.CurrentTailnet != nil {
-		n.Tailnet, n.Suffix = s.CurrentTailnet.Name, s.CurrentTailnet.MagicDNSSuffix
+		n.Tailnet, n.Suffix, n.MagicDNS = s.CurrentTailnet.Name, s.CurrentTailnet.MagicDNSSuffix, s.CurrentTailnet.MagicDNSEnabled
 	}
 	return n
 }
