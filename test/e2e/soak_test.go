@@ -218,7 +218,7 @@ func (s *soak) leave(c *course) death {
 }
 
 // cache is where the job unpacks a bundled daemon.
-func (w *world) cache() string { return filepath.Join(w.dir, "cache", "tailjoin", "tailscaled") }
+func (w *world) cache() string { return filepath.Join(w.cached, "tailjoin", "tailscaled") }
 
 // emptyCache leaves the directory, which can be watched.
 func (w *world) emptyCache() {

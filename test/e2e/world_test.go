@@ -28,6 +28,8 @@ type world struct {
 	session string
 	vars    map[string]string
 	under   []string // the command that runs tailjoin, as another user for one; mostly none
+	self    string   // tailjoin, as the job calls it
+	cached  string   // RUNNER_TOOL_CACHE, as the test sees it
 }
 
 // newWorld starts a tailnet whose credential trusts the job.
@@ -44,7 +46,7 @@ func newWorld(t *testing.T, opts localtailnet.Options) *world {
 		Scopes: []string{"auth_keys", "devices:core"}, Tags: []string{"tag:ci", "tag:server"},
 	})
 	w := &world{Tailnet: tailnet, t: t, dir: shortDir(t), vars: map[string]string{}}
-	w.session = filepath.Join(w.dir, "session")
+	w.session, w.self, w.cached = filepath.Join(w.dir, "session"), os.Getenv(tailjoin), filepath.Join(w.dir, "cache")
 	for _, entry := range append(tailnet.Env(), w.environment()...) {
 		name, value, _ := strings.Cut(entry, "=")
 		w.vars[name] = value
@@ -92,7 +94,7 @@ func (w *world) command(name string, args ...string) *exec.Cmd {
 
 // program is tailjoin as the job runs it.
 func (w *world) program(args ...string) *exec.Cmd {
-	words := slices.Concat(w.under, []string{os.Getenv(tailjoin)}, args)
+	words := slices.Concat(w.under, []string{w.self}, args)
 	return w.command(words[0], words[1:]...)
 }
 
