@@ -34,6 +34,7 @@ func TestHook_makesAPrivateSession(t *testing.T) {
 func TestHook_keepsSessionAndRootAsState(t *testing.T) {
 	f := hookMain(t)
 	want := map[string]string{"root": "/the/action", "session": f.output["session"]}
+	delete(f.state, "environment") // TestHookPost_givesLeaveTheEnvironmentFromBeforeTheJoin
 	if diff := cmp.Diff(want, f.state); diff != "" {
 		t.Errorf("state (-want +got):\n%s", diff)
 	}
@@ -66,6 +67,9 @@ func TestHookPost_saysWhenTheActionIsGone(t *testing.T) {
 	}
 }
 
+// noEnvironment is the state of a hook that saw no variables.
+const noEnvironment = `STATE_environment={"names":[],"values":{}}`
+
 func TestHookPost_endsAsLeaveEnds(t *testing.T) {
 	dir := t.TempDir()
 	writeFile(t, filepath.Join(dir, "scripts/run.sh"), `
@@ -73,7 +77,7 @@ echo "$1 $TAILJOIN_SESSION $TAILJOIN_OAUTH_CLIENT_ID"
 env | grep INPUT_
 exit 9
 `)
-	out, exit := node(t, "post.js", "STATE_session=/s", "STATE_root="+dir, "INPUT_OAUTH-CLIENT-ID=T1")
+	out, exit := node(t, "post.js", "STATE_session=/s", "STATE_root="+dir, noEnvironment, "INPUT_OAUTH-CLIENT-ID=T1")
 	if want := "leave /s T1\n"; out != want {
 		t.Errorf("run.sh saw %q, want %q", out, want)
 	}
@@ -91,13 +95,29 @@ echo ready
 while :; do sleep 0.01; done
 `)
 	cmd := exec.CommandContext(t.Context(), "node", filepath.Join(root, "post/post.js"))
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "STATE_session=/s", "STATE_root=" + dir}
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "STATE_session=/s", "STATE_root=" + dir, noEnvironment}
 	out := &watcher{mark: "ready", found: func() { cmd.Process.Signal(syscall.SIGTERM) }}
 	cmd.Stdout = out
 	cmd.WaitDelay = 5 * time.Second // of a leave that outlives its node
 	cmd.Run()
 	if got := cmd.ProcessState.ExitCode(); got != 5 || out.text.String() != "ready\ngot TERM\n" {
 		t.Errorf("got exit status %d and %q", got, out.text.String())
+	}
+}
+
+func TestHook_saysWhyThereIsNoPlaceForASession(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "100%\nfile")
+	writeFile(t, file, "")
+	for temp, want := range map[string]string{
+		"":                    "RUNNER_TEMP is not set",
+		"/no/such/directory":  "no directory can be made in RUNNER_TEMP, /no/such/directory (ENOENT)",
+		file:                  "100%25%0Afile (ENOTDIR)",
+		"/proc/sys/fs/binfmt": "RUNNER_TEMP, /proc/sys/fs/binfmt (E",
+	} {
+		out, exit := node(t, "main.js", "GITHUB_ACTION_PATH=/the/action", "RUNNER_TEMP="+temp)
+		if exit != 1 || !strings.HasPrefix(out, "::error title=tailjoin::") || !strings.Contains(out, want) || strings.Count(out, "\n") != 1 {
+			t.Errorf("RUNNER_TEMP=%q: got exit status %d and %q, want 1 and one line with %q", temp, exit, out, want)
+		}
 	}
 }
 
@@ -120,7 +140,7 @@ func hookMain(t *testing.T) files {
 	return f
 }
 
-var assignment = regexp.MustCompile(`(?s)^([a-z]+)<<(\S+)\n(.*?)\n(\S+)\n`)
+var assignment = regexp.MustCompile(`(?s)^([A-Za-z0-9_]+)<<(\S+)\n(.*?)\n(\S+)\n`)
 
 // read reads a command file: name<<delimiter, value, delimiter.
 func (f *files) read(t *testing.T, name string) map[string]string {
@@ -141,11 +161,20 @@ func (f *files) read(t *testing.T, name string) map[string]string {
 // node runs a script of the hook with this environment, and returns what it printed and its exit status.
 func node(t *testing.T, script string, env ...string) (string, int) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "node", filepath.Join(root, "post", script))
-	cmd.Env = append(env, "PATH="+os.Getenv("PATH"))
+	cmd := exec.CommandContext(t.Context(), nodeProgram(t), filepath.Join(root, "post", script))
+	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH")}, env...)
 	out, err := cmd.CombinedOutput()
 	if failed := new(exec.ExitError); err != nil && !errors.As(err, &failed) {
 		t.Fatalf("running node: %v", err)
 	}
 	return string(out), cmd.ProcessState.ExitCode()
+}
+
+func nodeProgram(t *testing.T) string {
+	t.Helper()
+	path, err := exec.LookPath("node")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
 }

@@ -32,7 +32,7 @@ func release(t *testing.T, binary string) action {
 func tree(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
-	for _, name := range []string{"action.yml", ".github/actions/join/action.yml", "post/action.yml", "post/main.js", "post/post.js", "policy/action.yml", "scripts/run.sh"} {
+	for _, name := range []string{"action.yml", ".github/actions/join/action.yml", "post/action.yml", "post/main.js", "post/post.js", "post/runner.js", "policy/action.yml", "scripts/run.sh"} {
 		copyFile(t, filepath.Join(root, name), filepath.Join(dir, name))
 	}
 	mustMkdir(t, filepath.Join(dir, "dist"))
