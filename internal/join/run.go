@@ -3,6 +3,7 @@ package join
 import (
 	"context"
 	"errors"
+	"path/filepath"
 	"slices"
 
 	"github.com/tailjoin/tailjoin/internal/diag"
@@ -43,7 +44,7 @@ func begin(ctx context.Context, r Request, d Deps, tied bool) (*joining, error) 
 	if err != nil {
 		return nil, err
 	}
-	r.Install.Session = s.ID
+	r.Install.Session, r.Install.Own = s.ID, filepath.Join(r.Dir, "cache")
 	j := &joining{Request: r, Deps: d, session: s, phases: startPhases(), tied: tied}
 	ctx, cancel := context.WithTimeoutCause(ctx, r.Timeout, errTimeout)
 	defer cancel()

@@ -107,6 +107,7 @@ func (j *joining) startWith(ctx context.Context, choice tailscaled.Choice) (*tai
 	if err != nil {
 		return nil, err
 	}
+	j.result.Binary.CLI = j.daemon.CLI
 	j.result.Socket, j.result.Proxy, j.result.TUN = j.daemon.Socket, config.Proxy, choice.TUN
 	j.sayNoInterface(choice)
 	return login, nil

@@ -95,5 +95,9 @@ func writeProgram(ctx context.Context, name string, r io.Reader) error {
 	if _, err := io.CopyBuffer(struct{ io.Writer }{f}, r, make([]byte, 1<<18)); err != nil {
 		return err
 	}
-	return closeProgram(ctx, f)
+	written, err := closeProgram(ctx, f)
+	if err != nil {
+		return err
+	}
+	return written.Close()
 }

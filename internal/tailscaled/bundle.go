@@ -89,12 +89,14 @@ func (in Install) bundle(ctx context.Context) (Binary, error) {
 	if err := in.accept(binary); err != nil {
 		return Binary{}, err
 	}
-	if in.isUnpacked(b, binary) {
+	binary.file, err = in.openUnpacked(b, binary)
+	if binary.file != nil || err != nil {
 		binary.Source = "cache"
-		return binary, nil
+		return binary, err
 	}
 	binary.Source = "bundle"
-	return binary, in.unpackBundle(ctx, b, filepath.Dir(binary.Daemon))
+	binary.file, err = in.unpackBundle(ctx, b, filepath.Dir(binary.Daemon))
+	return binary, err
 }
 
 // binary is what b is once it is unpacked: tailscale is a link to tailscaled,
@@ -104,60 +106,115 @@ func (b bundled) binary(in Install) Binary {
 	return Binary{Daemon: filepath.Join(dir, "tailscaled"), CLI: filepath.Join(dir, "tailscale"), Version: b.version}
 }
 
-// isUnpacked says whether the cache has b, every byte as it should be.
-func (in Install) isUnpacked(b bundled, binary Binary) bool {
-	same, err := b.sums.match(b.name, binary.Daemon)
-	if errors.Is(err, fs.ErrNotExist) {
-		return false
+// openUnpacked opens what the cache has of b, if every byte is as it should be.
+// It returns nil for a file that is missing or was changed.
+func (in Install) openUnpacked(b bundled, binary Binary) (*os.File, error) {
+	if err := in.checkCache(filepath.Dir(binary.Daemon)); err != nil {
+		return nil, in.unusable(err)
 	}
-	target, _ := os.Readlink(binary.CLI)
-	if same && target == "tailscaled" && isExecutable(binary.Daemon) {
-		return true
+	f, err := openOwned(binary.Daemon, rootAndUs())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err == nil {
+		if err = b.check(f, binary); err == nil {
+			return f, in.ofNoexec(filepath.Dir(binary.Daemon))
+		}
+		f.Close()
 	}
 	in.log().Warn("a cached tailscaled was changed: it is replaced", "file", binary.Daemon, "error", err)
-	return false
+	return nil, nil
 }
 
-// unpackBundle puts tailscaled and tailscale into dir.
-func (in Install) unpackBundle(ctx context.Context, b bundled, dir string) error {
-	scratch, err := in.scratch()
+var errChanged = errors.New("it is not the bundled file")
+
+// check returns an error unless f is the unpacked file and can be run, and
+// tailscale leads to it.
+func (b bundled) check(f *os.File, binary Binary) error {
+	same, err := b.sums.match(b.name, f)
 	if err != nil {
 		return err
 	}
+	if target, _ := os.Readlink(binary.CLI); !same || target != "tailscaled" || !isProgram(f) {
+		return errChanged
+	}
+	return nil
+}
+
+// unpackBundle puts tailscaled and tailscale into dir, and returns tailscaled
+// opened.
+func (in Install) unpackBundle(ctx context.Context, b bundled, dir string) (*os.File, error) {
+	scratch, err := in.scratch()
+	if err != nil {
+		return nil, err
+	}
 	defer os.RemoveAll(scratch)
-	if err := b.unpack(ctx, filepath.Join(scratch, "tailscaled")); err != nil {
-		return err
+	f, err := b.unpack(ctx, filepath.Join(scratch, "tailscaled"))
+	if err != nil {
+		return nil, in.ofCache(err)
 	}
-	if err := os.Symlink("tailscaled", filepath.Join(scratch, "tailscale")); err != nil {
-		return err
+	err = os.Symlink("tailscaled", filepath.Join(scratch, "tailscale"))
+	if err == nil {
+		err = moveAll(scratch, dir, "tailscale", "tailscaled") // complete once tailscaled is there
 	}
-	return moveAll(scratch, dir, "tailscale", "tailscaled") // complete once tailscaled is there
+	if err != nil {
+		f.Close()
+		return nil, in.ofCache(err)
+	}
+	return f, nil
 }
 
 // unpack writes the unpacked file to name and verifies what it has written:
-// nothing can be wrong with the packed file that this does not show.
-func (b bundled) unpack(ctx context.Context, name string) error {
+// nothing can be wrong with the packed file that this does not show. It returns
+// the file that was verified, open for reading.
+func (b bundled) unpack(ctx context.Context, name string) (*os.File, error) {
 	in, err := os.Open(filepath.Join(b.dir, b.packedName()))
 	if err != nil {
-		return b.damaged(err)
+		return nil, b.damaged(err)
 	}
 	defer in.Close()
 	out, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o755)
 	if err != nil {
-		return fmt.Errorf("unpacking the bundle: %w", err)
+		return nil, fmt.Errorf("unpacking the bundle: %w", err)
 	}
 	defer out.Close()
 	h := sha256.New()
 	if err := unzstd(io.MultiWriter(out, h), contextReader{ctx, in}); err != nil {
-		if ctx.Err() != nil {
-			return fmt.Errorf("unpacking the bundle: %w", context.Cause(ctx))
-		}
-		return b.explain(b.damaged(err))
+		return nil, b.explainUnpack(ctx, name, err)
 	}
 	if sum := hexSum(h); sum != b.sums[b.name] {
-		return b.explain(b.mismatch(b.name, sum))
+		return nil, b.explain(b.mismatch(b.name, sum))
 	}
 	return closeProgram(ctx, out)
+}
+
+// explainUnpack says why the packed file did not become the file name: it is
+// damaged, unless we were cancelled or the disk refused what was written.
+func (b bundled) explainUnpack(ctx context.Context, name string, err error) error {
+	if ctx.Err() != nil {
+		return fmt.Errorf("unpacking the bundle: %w", context.Cause(ctx))
+	}
+	if disk, ok := errors.AsType[*fs.PathError](err); ok && disk.Path == name {
+		return fmt.Errorf("unpacking the bundle: %w", err)
+	}
+	return b.explain(b.damaged(err))
+}
+
+// size is that of the unpacked file, as the packed one announces it; 0 if it
+// does not.
+func (b bundled) size() int64 {
+	packed, err := os.Open(filepath.Join(b.dir, b.packedName()))
+	if err != nil {
+		return 0
+	}
+	defer packed.Close()
+	start := make([]byte, zstd.HeaderMaxSize)
+	n, _ := io.ReadFull(packed, start)
+	var h zstd.Header
+	if err := h.Decode(start[:n]); err != nil || !h.HasFCS {
+		return 0
+	}
+	return int64(h.FrameContentSize)
 }
 
 // explain is err, unless the packed file is another than the commit's: that
@@ -194,7 +251,7 @@ func (b bundled) damaged(err error) error {
 		Code:    "bundle-missing",
 		Summary: "the tailscaled that comes with this tailjoin cannot be unpacked",
 		Facts:   []diag.Fact{{Name: "file", Value: filepath.Join(b.dir, b.packedName())}},
-		Hint:    "check out this version of tailjoin anew, or set install to download",
+		Hint:    "check out this version of tailjoin again, or set install to download",
 		Err:     err,
 	}
 }

@@ -7,5 +7,11 @@ import (
 	"os"
 )
 
-// closeProgram closes a file that was written and is to be run.
-func closeProgram(_ context.Context, f *os.File) error { return f.Close() }
+// closeProgram closes a file that was written and is to be run, and returns it
+// open for reading.
+func closeProgram(_ context.Context, f *os.File) (*os.File, error) {
+	if err := f.Close(); err != nil {
+		return nil, err
+	}
+	return os.Open(f.Name())
+}

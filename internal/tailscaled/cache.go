@@ -9,12 +9,12 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/tailjoin/tailjoin/internal/diag"
 	"github.com/tailjoin/tailjoin/internal/lazy"
 )
 
-// The cache, in a directory that other jobs may have written to, so that
-// nothing in it is trusted:
+// The cache, in a directory that other jobs of this user may have written to,
+// so that nothing in it is trusted. One that other users can write to is not
+// used at all: they could exchange a file after it was verified.
 //
 //	tailscaled/1.102.5/linux-amd64-small/   the bundle unpacked; hashed on each use
 //	tailscaled/1.102.5/linux-amd64/         an archive unpacked; written anew on each use
@@ -41,13 +41,13 @@ const scratchPrefix = ".unpack-"
 const abandoned = time.Hour
 
 // scratch makes a directory of mode 0700 in the cache for work in progress. It
-// removes what killed processes left of theirs.
+// removes what killed processes left of theirs. Its errors are *cacheErrors.
 func (in Install) scratch() (string, error) {
 	if in.CacheDir == "" {
 		return "", errors.New("unpacking tailscaled: no cache directory is set")
 	}
-	if err := os.MkdirAll(in.root(), 0o755); err != nil {
-		return "", in.unwritable(err)
+	if err := in.makeRoot(); err != nil {
+		return "", in.unusable(err)
 	}
 	old, _ := filepath.Glob(filepath.Join(in.root(), scratchPrefix+"*"))
 	for _, dir := range old {
@@ -57,9 +57,38 @@ func (in Install) scratch() (string, error) {
 	}
 	dir, err := os.MkdirTemp(in.root(), scratchPrefix+in.Session+"-")
 	if err != nil {
-		return "", in.unwritable(err)
+		return "", in.unusable(err)
 	}
 	return dir, nil
+}
+
+// makeRoot makes the cache's own directory, and checks it before and after:
+// in a place such as /tmp another user may be quicker.
+func (in Install) makeRoot() error {
+	if err := in.checkCache(in.root()); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(in.root(), 0o755); err != nil {
+		return err
+	}
+	return errors.Join(in.checkCache(in.root()), checkNoexec(in.root()))
+}
+
+// ofNoexec is a *cacheError if no program can run from a directory.
+func (in Install) ofNoexec(dir string) error {
+	if err := checkNoexec(dir); err != nil {
+		return in.unusable(err)
+	}
+	return nil
+}
+
+// checkCache says why a path in the cache is not safe from other users. The
+// session's directory was checked when it was made.
+func (in Install) checkCache(path string) error {
+	if in.CacheDir == in.Own {
+		return nil
+	}
+	return checkPath(path, rootAndUs())
 }
 
 // sessionName is what can be the name of a session.
@@ -79,16 +108,6 @@ func (in Install) Discard() error {
 		}
 	}
 	return nil
-}
-
-func (in Install) unwritable(err error) error {
-	return &diag.Problem{
-		Code:    "cache-unwritable",
-		Summary: "there is no place to unpack tailscaled",
-		Facts:   []diag.Fact{{Name: "directory", Value: in.root()}},
-		Hint:    "let the job's user write there, or set use-cache: false to unpack it in the session's directory",
-		Err:     err,
-	}
 }
 
 // moveAll moves files from one directory of the cache to another, which is made

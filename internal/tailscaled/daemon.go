@@ -33,6 +33,7 @@ type Config struct {
 type Daemon struct {
 	Socket string
 	Local  *local.Client
+	CLI    string // path of tailscale, in the session's directory where that is possible; "" if it was attached
 
 	process process
 	log     string
@@ -57,11 +58,12 @@ func Start(ctx context.Context, c Config) (*Daemon, error) {
 	}
 	p, err := c.launch(ctx)
 	d := c.daemon(p)
+	d.CLI = c.Binary.linkCLI(c.Dir)
 	if errors.Is(err, errExited) {
 		return d, d.explain(err)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("starting tailscaled: %w", err)
+		return nil, c.explainStart(err)
 	}
 	if err := d.awaitSocket(ctx); err != nil {
 		return d, d.explain(err)
@@ -72,6 +74,7 @@ func Start(ctx context.Context, c Config) (*Daemon, error) {
 // service is the daemon that an MSI installed for this join: Windows runs it.
 func (c Config) service(ctx context.Context) (*Daemon, error) {
 	d := Attach(c.Dir, DefaultSocket, 0)
+	d.CLI = c.Binary.CLI
 	return d, d.awaitSocket(ctx)
 }
 
@@ -83,7 +86,7 @@ func (c Config) prepare() error {
 			return err
 		}
 	}
-	return errors.Join(alias(c.Binary.Daemon, filepath.Join(c.Dir, linkName)), c.makeLog())
+	return errors.Join(c.Binary.linkDaemon(c.Dir), c.makeLog())
 }
 
 // makeLog makes the log this user's, whoever runs the daemon: it is read for

@@ -42,6 +42,9 @@ func (in Install) cached(ctx context.Context) (Binary, error) {
 	if _, gone := errors.AsType[*absent](err); err == nil || gone || ctx.Err() != nil {
 		return b, err
 	}
+	if _, unusable := errors.AsType[*cacheError](err); unusable {
+		return b, err
+	}
 	in.log().Warn("a cached archive of tailscaled was changed: it is not used", "error", err)
 	return Binary{}, missing("%v", err)
 }
@@ -60,7 +63,7 @@ func (in Install) fetch(ctx context.Context, s shelf) (Binary, error) {
 	path := f.path(version, in.arch())
 	got, err := in.receive(ctx, s, f, path)
 	if err != nil {
-		return Binary{}, in.failed(s, path, err)
+		return Binary{}, in.failed(s, path, in.ofCache(err))
 	}
 	defer os.RemoveAll(got.dir)
 	if err := in.prove(s, got); err != nil {
@@ -203,18 +206,22 @@ func (in Install) hashFor(path string) hash.Hash {
 
 // settlePrograms moves the programs to where they are run, once they say that
 // they are the version asked for: a signature does not cover the name, so that
-// a mirror may have another signed archive under it.
+// a mirror may have another signed archive under it. What says so is the file
+// that is moved and run.
 func settlePrograms(ctx context.Context, in Install, got received, version string) (Binary, error) {
-	said, err := askVersion(ctx, filepath.Join(got.dir, "tailscaled"))
+	dir := in.entry(version, "")
+	b := Binary{Daemon: filepath.Join(dir, "tailscaled"), CLI: filepath.Join(dir, "tailscale")}
+	file, err := openOwned(filepath.Join(got.dir, "tailscaled"), rootAndUs())
+	if err != nil {
+		return Binary{}, err
+	}
+	b.file = file
+	said, err := askVersion(ctx, file.Name(), file)
 	if err != nil {
 		return Binary{}, notRunnable(in, err)
 	}
 	if said != version {
 		return Binary{}, wrongVersion(got, said, version)
 	}
-	dir := in.entry(version, "")
-	return Binary{
-		Daemon: filepath.Join(dir, "tailscaled"),
-		CLI:    filepath.Join(dir, "tailscale"),
-	}, moveAll(got.dir, dir, archived...)
+	return b, in.ofCache(moveAll(got.dir, dir, archived...))
 }

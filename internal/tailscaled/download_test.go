@@ -609,7 +609,7 @@ func TestFind_twoDownloadsAtOnce(t *testing.T) {
 				t.Error(err)
 				return
 			}
-			if said, err := askVersion(t.Context(), b.Daemon); said != "1.98.4" {
+			if said, err := askVersion(t.Context(), b.Daemon, nil); said != "1.98.4" {
 				t.Errorf("got version %q, %v", said, err)
 			}
 		})

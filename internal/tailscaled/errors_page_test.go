@@ -32,7 +32,7 @@ func TestErrorsPage_showsWhatIsRendered(t *testing.T) {
 	}
 	signed := Install{Mirror: "https://mirror.example.com", RootKey: server.RootKey}
 	version := func(in Install, version string) Install { in.Version = version; return in }
-	onRunner := Install{CacheDir: "/opt/hostedtoolcache/tailjoin", goos: "linux", goarch: "amd64"}
+	onRunner := Install{CacheDir: "/home/runner/work/_temp/tj-zX6yOm/cache", goos: "linux", goarch: "amd64"}
 
 	diagtest.Samples(t, "tailscaled",
 		needsApproval(),
@@ -51,7 +51,9 @@ func TestErrorsPage_showsWhatIsRendered(t *testing.T) {
 		from(version(signed, "1.98.3")),
 		from(version(signed, "1.98.5")),
 		notRunnable(onRunner, fmt.Errorf("asking tailscaled for its version: %w", syscall.EACCES)),
-		onRunner.unwritable(&fs.PathError{Op: "mkdir", Path: onRunner.root(), Err: syscall.EACCES}),
+		onRunner.noPlace(&noexecError{"/home/runner/work"}),
+		onRunner.noPlace(&fs.PathError{Op: "write", Path: onRunner.root() + "/.unpack-q2lpm/tailscaled", Err: syscall.ENOSPC}),
+		onRunner.noPlace(&fs.PathError{Op: "mkdir", Path: onRunner.root(), Err: syscall.EACCES}),
 		failedMSI(t),
 	)
 }

@@ -2,10 +2,12 @@ package tailscaled
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -19,9 +21,10 @@ func (in Install) host(ctx context.Context) (Binary, error) {
 	if in.SHA256 != "" {
 		return Binary{}, missing("not looked at: sha256sum asks for an archive")
 	}
-	daemon, cli := in.lookUp("tailscaled"), in.lookUp("tailscale")
-	if daemon == "" || cli == "" {
-		return Binary{}, missing("tailscaled and tailscale are not both on its search path")
+	daemon, daemonErr := in.lookUp("tailscaled")
+	cli, cliErr := in.lookUp("tailscale")
+	if err := cmp.Or(daemonErr, cliErr); err != nil {
+		return Binary{}, err
 	}
 	b, err := examine(ctx, daemon, cli)
 	if err != nil {
@@ -97,7 +100,7 @@ func examine(ctx context.Context, daemon, cli string) (Binary, error) {
 	if !isExecutable(daemon) || !isExecutable(cli) {
 		return Binary{}, fmt.Errorf("%s and %s are not both programs", daemon, cli)
 	}
-	version, err := askVersion(ctx, daemon)
+	version, err := askVersion(ctx, daemon, nil)
 	if err != nil {
 		return Binary{}, err
 	}
@@ -137,16 +140,37 @@ func contains(name string, part []byte) (bool, error) {
 	}
 }
 
-// lookUp returns the path of a program on the search path, or "". An installer
-// for Windows changes the path of later processes only.
-func (in Install) lookUp(name string) string {
+// lookUp returns the path of a program on the search path. It may be run as
+// root, so one that other users could change is passed over and not even asked
+// for its version: a package manager of the job, for one, puts what it likes
+// into node_modules/.bin. An installer for Windows changes the path of later
+// processes only.
+func (in Install) lookUp(name string) (string, error) {
+	lacking := missing("%s is not on its search path", name)
 	for _, dir := range slices.Concat(in.SearchPath, []string{programDir()}) {
 		path := filepath.Join(dir, in.program(name))
-		if filepath.IsAbs(path) && isExecutable(path) {
-			return path
+		if !filepath.IsAbs(path) || !isExecutable(path) {
+			continue
 		}
+		if err := checkPath(path, in.mayInstall()); err != nil {
+			lacking = missing("%s is not used: %v", path, err)
+			continue
+		}
+		return path, nil
 	}
-	return ""
+	return "", lacking
+}
+
+// mayInstall are the users whose programs are taken from the search path: only
+// root, unless the user asks for the machine's tailscaled.
+func (in Install) mayInstall() []uint32 {
+	if in.Mode == Never {
+		return rootAndUs()
+	}
+	if in.installers != nil {
+		return in.installers
+	}
+	return []uint32{0}
 }
 
 // program is the file name of a program.
@@ -159,5 +183,14 @@ func (in Install) program(name string) string {
 
 func isExecutable(path string) bool {
 	info, err := os.Stat(path)
-	return err == nil && info.Mode().IsRegular() && (info.Mode()&0o111 != 0 || filepath.Ext(path) == ".exe")
+	return err == nil && mayRun(info)
+}
+
+func isProgram(f *os.File) bool {
+	info, err := f.Stat()
+	return err == nil && mayRun(info)
+}
+
+func mayRun(info fs.FileInfo) bool {
+	return info.Mode().IsRegular() && (info.Mode()&0o111 != 0 || filepath.Ext(info.Name()) == ".exe")
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"os"
 	"runtime"
 	"slices"
 	"strings"
@@ -30,6 +31,7 @@ type Install struct {
 
 	BundleDir string // tailscaled-OS-ARCH.zst, SHA256SUMS and tailscaled.version
 	CacheDir  string // kept between jobs, where there is such a directory; needed
+	Own       string // the session's own cache directory, used where CacheDir cannot be; "" is none
 	Session   string // letters and digits that mark work in progress as this join's; "" is nobody's
 
 	Mirror   string // package server that the user configured; "" is none
@@ -43,6 +45,7 @@ type Install struct {
 	goos, goarch string            // "" is this machine's
 	knownSums    map[string]string // by file; nil is the table in the tree
 	silence      time.Duration     // that ends a transfer; 0 is longestSilence
+	installers   []uint32          // users whose programs on the search path are trusted; nil is root
 }
 
 // A Binary is a tailscaled that was verified when Find returned it.
@@ -53,13 +56,15 @@ type Binary struct {
 	Source  string // "host", "path", "cache", "bundle", "mirror" or "download"
 	Full    bool   // nothing was left out of the build
 	Service bool   // it runs already, as the Windows service that its MSI installed
+
+	file *os.File // Daemon, opened before it was verified; nil for the host's. It is closed when it is collected.
 }
 
 // A Mode says where a tailscaled may come from.
 type Mode int
 
 const (
-	Auto     Mode = iota // the host, the bundle; another wish is downloaded, and all on Windows
+	Auto     Mode = iota // the bundle; for another wish root's own on the host, or a download; on Windows these two
 	Bundled              // the bundle and nothing else
 	Download             // a package server, or what was fetched from it before
 	Never                // the host and nothing else
@@ -89,7 +94,7 @@ type source struct {
 
 // sources are tried in order.
 var sources = map[Mode][]source{
-	Auto:     {fromHost, fromBundle, fromCache, fromMirror, fromTailscale},
+	Auto:     {fromBundle, fromHost, fromCache, fromMirror, fromTailscale},
 	Bundled:  {fromBundle},
 	Download: {fromCache, fromMirror, fromTailscale},
 	Never:    {fromHost},
@@ -119,6 +124,11 @@ func (in Install) Find(ctx context.Context) (Binary, error) {
 	if err != nil {
 		return Binary{}, err
 	}
+	return in.findSomewhere(ctx)
+}
+
+// find asks the sources in order.
+func (in Install) find(ctx context.Context) (Binary, error) {
 	var missed []diag.Fact
 	for _, s := range sources[in.Mode] {
 		b, err := s.find(in, ctx)

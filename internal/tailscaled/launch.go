@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -24,8 +25,10 @@ type launch struct {
 	TUN  bool
 
 	Caller string // the number of the user who may operate a daemon that root runs
+	SHA256 string // of the program that root is to run
 
-	tied bool // it is to end with this process
+	program *os.File // what was verified; nil is what linkName leads to
+	tied    bool     // it is to end with this process
 }
 
 // A process is a daemon's. exited is closed when it has ended.
@@ -35,7 +38,7 @@ type process struct {
 }
 
 func (c Config) launch(ctx context.Context) (process, error) {
-	l := launch{Dir: c.Dir, Args: c.flags(), Env: c.environment(), TUN: c.Rights.TUN, tied: c.Tied}
+	l := launch{Dir: c.Dir, Args: c.flags(), Env: c.environment(), TUN: c.Rights.TUN, program: c.Binary.file, tied: c.Tied}
 	if c.Rights.Sudo {
 		return l.bySudo(ctx, c.Self)
 	}
@@ -143,18 +146,21 @@ func (l launch) start(asNobody bool) (process, error) {
 	cmd.Dir = l.Dir
 	cmd.Stdout, cmd.Stderr = log, log
 	setOwnSession(cmd)
-	defer closeExtra(cmd)
 	if asNobody {
 		release, err := l.becomeNobody(cmd)
 		if err != nil {
 			return process{}, err
 		}
 		defer release()
+	} else if l.program != nil && !isAt(l.program, cmd.Path) && !isScript(l.program) {
+		runOpen(cmd, l.program)
 	}
 	if l.TUN {
-		if err := holdTUN(cmd); err != nil {
+		lock, err := holdTUN(cmd)
+		if err != nil {
 			return process{}, err
 		}
+		defer lock.Close()
 	}
 	if l.tied {
 		tie(cmd)
@@ -166,15 +172,27 @@ func (l launch) start(asNobody bool) (process, error) {
 	return process{cmd.Process.Pid, exited}, nil
 }
 
-func openLog(dir string) (*os.File, error) {
-	return os.OpenFile(filepath.Join(dir, logName), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+// isAt reports whether a path in a directory of ours is an open file itself,
+// and no link. Then it is run by its name, which ps shows.
+func isAt(f *os.File, path string) bool {
+	named, err := os.Lstat(path)
+	if err != nil {
+		return false
+	}
+	open, err := f.Stat()
+	return err == nil && os.SameFile(named, open)
 }
 
-// closeExtra closes our side of the files that the daemon is to hold.
-func closeExtra(cmd *exec.Cmd) {
-	for _, file := range cmd.ExtraFiles {
-		file.Close()
-	}
+// isScript reports whether a program is one that wraps the daemon, as in NixOS:
+// it hands on the name by which it was called.
+func isScript(f *os.File) bool {
+	start := make([]byte, 2)
+	f.ReadAt(start, 0)
+	return string(start) == "#!"
+}
+
+func openLog(dir string) (*os.File, error) {
+	return os.OpenFile(filepath.Join(dir, logName), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 }
 
 // run starts the daemon and waits for its end, in one thread: a daemon that is
@@ -196,6 +214,10 @@ func run(cmd *exec.Cmd) (exited <-chan struct{}, err error) {
 // bySudo runs this program again as root, to start the daemon there.
 func (l launch) bySudo(ctx context.Context, self string) (process, error) {
 	l.Caller = strconv.Itoa(os.Getuid())
+	var err error
+	if l.SHA256, err = l.sum(); err != nil {
+		return process{}, err
+	}
 	var s started
 	if err := runAsRoot(ctx, self, "start", l.Dir, l, &s); err != nil {
 		return process{}, err
@@ -205,6 +227,23 @@ func (l launch) bySudo(ctx context.Context, self string) (process, error) {
 		return p, errExited
 	}
 	return p, nil
+}
+
+// sum is the SHA-256 of the program.
+func (l launch) sum() (string, error) {
+	if l.program == nil {
+		return sumTarget(filepath.Join(l.Dir, linkName))
+	}
+	return sumOf(io.NewSectionReader(l.program, 0, largestFile))
+}
+
+// sumTarget hashes the file that a path leads to.
+func sumTarget(path string) (string, error) {
+	target, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return "", err
+	}
+	return sumFile(target)
 }
 
 // runAsRoot runs the named task of RootTask under sudo, and reads its answer.

@@ -2,12 +2,17 @@ package tailscaled
 
 import (
 	"errors"
+	"io"
+	"os"
 	"os/exec"
 	"time"
 )
 
 // holdTUN has nothing to hold: every utun is an interface of its own.
-func holdTUN(*exec.Cmd) error { return nil }
+func holdTUN(*exec.Cmd) (ours io.Closer, err error) { return io.NopCloser(nil), nil }
+
+// runOpen leaves cmd as it is: here only a path can be run.
+func runOpen(*exec.Cmd, *os.File) {}
 
 func (l launch) becomeNobody(*exec.Cmd) (release func(), err error) {
 	return nil, errors.New("running as nobody is for Linux only")
@@ -24,3 +29,6 @@ func watchExit(pid int) <-chan struct{} {
 
 // tie: only Linux tells a process that its parent has ended.
 func tie(*exec.Cmd) {}
+
+// linkOpen: only Linux can link a file that has lost its name.
+func linkOpen(*os.File, string) error { return errors.ErrUnsupported }

@@ -1,9 +1,11 @@
 package tailscaled
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"os"
 	"os/exec"
@@ -15,19 +17,19 @@ import (
 )
 
 // holdTUN has the daemon hold the lock on this machine's one Tailscale
-// interface, for as long as it lives.
-func holdTUN(cmd *exec.Cmd) error {
+// interface, for as long as it lives. Close our side once it has started.
+func holdTUN(cmd *exec.Cmd) (ours io.Closer, err error) {
 	lock, err := net.Listen("unix", lockName)
 	if err != nil {
-		return errors.New("another join on this machine took the network interface first")
+		return nil, errors.New("another join on this machine took the network interface first")
 	}
 	file, err := lock.(*net.UnixListener).File()
 	lock.Close()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	cmd.ExtraFiles = append(cmd.ExtraFiles, file)
-	return nil
+	return file, nil
 }
 
 // tie has the kernel ask the daemon to end when the thread that starts it does.
@@ -55,49 +57,79 @@ func (l launch) becomeNobody(cmd *exec.Cmd) (release func(), err error) {
 		program.Close()
 		return nil, err
 	}
-	cmd.Path, cmd.Dir = handed(program), handed(dir)
+	runOpen(cmd, program)
+	cmd.Dir = handed(dir)
 	cmd.SysProcAttr.Credential = &syscall.Credential{Uid: nobody, Gid: nobody}
 	return func() { program.Close(); dir.Close() }, nil
+}
+
+// runOpen has cmd run an open file, whatever has its name by now. The process
+// keeps the file: a script is opened again by its interpreter.
+func runOpen(cmd *exec.Cmd, program *os.File) {
+	if !exists("/proc/self/fd") {
+		return
+	}
+	cmd.Path = fmt.Sprintf("/proc/self/fd/%d", 3+len(cmd.ExtraFiles))
+	cmd.ExtraFiles = append(cmd.ExtraFiles, program)
 }
 
 // handed is the path by which a forked process reaches an open file, whatever
 // it may do with the directories on the way.
 func handed(file *os.File) string { return fmt.Sprintf("/proc/self/fd/%d", file.Fd()) }
 
-// programForAll opens the daemon's program, or a copy if only its owner may
-// run it.
-func (l launch) programForAll() (*os.File, error) {
-	path := filepath.Join(l.Dir, linkName)
-	info, err := os.Stat(path)
-	if err == nil && info.Mode()&0o001 == 0 {
-		err = replaceByCopy(path)
+// linkOpen gives an open file another name.
+func linkOpen(f *os.File, name string) error {
+	if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
 	}
+	return unix.Linkat(unix.AT_FDCWD, handed(f), unix.AT_FDCWD, name, unix.AT_SYMLINK_FOLLOW)
+}
+
+// programForAll opens the daemon's program once more, or a copy if only its
+// owner may run it.
+func (l launch) programForAll() (*os.File, error) {
+	program, err := l.open()
 	if err != nil {
 		return nil, err
 	}
-	return os.Open(path)
+	info, err := program.Stat()
+	if err == nil && info.Mode()&0o001 != 0 {
+		return program, nil
+	}
+	defer program.Close()
+	if err != nil {
+		return nil, err
+	}
+	return copyForAll(program, filepath.Join(l.Dir, linkName))
 }
 
-// replaceByCopy turns a link into a copy of what it points to.
-func replaceByCopy(link string) error {
-	from, err := os.Open(link)
-	if err != nil {
-		return err
+func (l launch) open() (*os.File, error) {
+	if l.program == nil {
+		return os.Open(filepath.Join(l.Dir, linkName))
 	}
-	defer from.Close()
-	copied := link + ".copy"
+	return reopen(l.program)
+}
+
+// copyForAll replaces what has a name by a copy of a program that everybody may
+// run, and opens that.
+func copyForAll(program *os.File, name string) (*os.File, error) {
+	copied := name + ".copy"
 	to, err := os.OpenFile(copied, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o755)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if _, err := io.Copy(to, from); err != nil {
-		to.Close()
-		return err
+	defer to.Close()
+	if _, err := io.Copy(to, program); err != nil {
+		return nil, err
 	}
-	if err := errors.Join(to.Chmod(0o755), to.Close()); err != nil { // whatever the umask
-		return err
+	if err := to.Chmod(0o755); err != nil { // whatever the umask
+		return nil, err
 	}
-	return os.Rename(copied, link)
+	file, err := closeProgram(context.Background(), to)
+	if err != nil {
+		return nil, err
+	}
+	return file, os.Rename(copied, name)
 }
 
 // watchExit closes its channel when a process that is no child of ours ends.

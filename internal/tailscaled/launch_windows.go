@@ -3,6 +3,7 @@ package tailscaled
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -54,7 +55,10 @@ func dialSocket(ctx context.Context, path string) (net.Conn, error) {
 }
 
 // holdTUN has nothing to hold: a daemon of ours on Windows is a userspace one.
-func holdTUN(*exec.Cmd) error { return nil }
+func holdTUN(*exec.Cmd) (ours io.Closer, err error) { return io.NopCloser(nil), nil }
+
+// runOpen leaves cmd as it is: here only a path can be run.
+func runOpen(*exec.Cmd, *os.File) {}
 
 func (l launch) becomeNobody(*exec.Cmd) (release func(), err error) {
 	return nil, errors.New("running as nobody is for Linux only")
@@ -82,3 +86,6 @@ func AwaitExit(pid int, limit time.Duration) bool {
 
 // tie: only Linux tells a process that its parent has ended.
 func tie(*exec.Cmd) {}
+
+// linkOpen: only Linux can link a file that has lost its name.
+func linkOpen(*os.File, string) error { return errors.ErrUnsupported }

@@ -24,7 +24,7 @@ func settleMSI(ctx context.Context, in Install, got received, version string) (B
 	}
 	dir := programDir()
 	b := Binary{Daemon: filepath.Join(dir, "tailscaled.exe"), CLI: filepath.Join(dir, "tailscale.exe"), Service: true}
-	said, err := askVersion(ctx, b.Daemon)
+	said, err := askVersion(ctx, b.Daemon, nil)
 	if err != nil {
 		return Binary{}, err
 	}

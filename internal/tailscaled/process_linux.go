@@ -63,12 +63,12 @@ func isNamed(pid int, name string) bool {
 // yet: the kernel sets them at the end of an exec, after it has closed the
 // files by which we are told that the exec was done.
 func isStarting(pid int, name string) bool {
-	running := ProgramOf(pid)
-	if running == "" {
+	running, err := os.Stat(filepath.Join("/proc", strconv.Itoa(pid), "exe"))
+	if err != nil {
 		return false
 	}
-	program, err := filepath.EvalSymlinks(name)
-	return err == nil && program == running
+	program, err := os.Stat(name)
+	return err == nil && os.SameFile(program, running)
 }
 
 // listensAs reports whether the process that listens at the other end has this

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"path/filepath"
 
 	"github.com/tailjoin/tailjoin/internal/diag"
 	"github.com/tailjoin/tailjoin/internal/retry"
@@ -89,14 +91,32 @@ func wrongVersion(got received, said, version string) error {
 	}
 }
 
-func notRunnable(in Install, err error) error {
-	return &diag.Problem{
+// notRunnable is about a tailscaled in the cache, or in the session.
+func notRunnable(in Install, err error) *diag.Problem {
+	p := &diag.Problem{
 		Code:    "not-runnable",
-		Summary: "the tailscaled that was downloaded does not run on this machine",
+		Summary: "tailscaled does not run on this machine",
 		Facts:   []diag.Fact{{Name: "platform", Value: in.platform()}, {Name: "directory", Value: in.root()}},
-		Hint:    "its file system may be mounted noexec: use-cache: false unpacks it in the session's directory instead",
+		Hint:    "let programs run from this directory, " + elsewhere,
 		Err:     err,
 	}
+	if mount, ok := errors.AsType[*noexecError](err); ok {
+		p.Facts = append(p.Facts, diag.Fact{Name: "mount", Value: mount.mount})
+		p.Hint = "mount it without noexec, " + elsewhere
+	}
+	return p
+}
+
+// explainStart says why the kernel did not run the program: a security module
+// may refuse it, or the file system, where that does not show before.
+func (c Config) explainStart(err error) error {
+	err = fmt.Errorf("starting tailscaled: %w", err)
+	if !errors.Is(err, fs.ErrPermission) || c.Rights.Sudo {
+		return err
+	}
+	p := notRunnable(Install{}, err)
+	p.Facts[1].Value = filepath.Dir(c.Binary.Daemon)
+	return p
 }
 
 // failed explains why nothing came from a shelf. An absent stays one: the next
@@ -110,6 +130,9 @@ func (in Install) failed(s shelf, path string, err error) error {
 	}
 	if p, ok := errors.AsType[*diag.Problem](err); ok {
 		return p
+	}
+	if _, ok := errors.AsType[*cacheError](err); ok {
+		return err
 	}
 	if later, ok := errors.AsType[*retry.Later](err); ok {
 		err = later.Err

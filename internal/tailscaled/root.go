@@ -8,6 +8,8 @@ import (
 	"io"
 	"os"
 	"os/user"
+	"path/filepath"
+	"strconv"
 	"strings"
 
 	"tailscale.com/client/local"
@@ -73,6 +75,10 @@ func rootStart(ctx context.Context, in []byte) (any, error) {
 	if err := json.Unmarshal(in, &l); err != nil {
 		return nil, err
 	}
+	if err := l.openVerified(); err != nil {
+		return nil, err
+	}
+	defer l.program.Close()
 	p, err := l.start(false)
 	if err != nil {
 		return nil, err
@@ -103,6 +109,31 @@ func (l launch) operator() string {
 		return caller.Username
 	}
 	return l.Caller
+}
+
+// openVerified opens the program that the caller has verified, if it still is
+// that: the caller had no way to hand over its own open file. Only root and the
+// caller, who may become root, can change it from here on.
+func (l *launch) openVerified() error {
+	path, err := filepath.EvalSymlinks(filepath.Join(l.Dir, linkName))
+	if err != nil {
+		return err
+	}
+	owners := []uint32{0}
+	if caller, err := strconv.ParseUint(os.Getenv("SUDO_UID"), 10, 32); err == nil {
+		owners = append(owners, uint32(caller))
+	}
+	if l.program, err = openOwned(path, owners); err != nil {
+		return err
+	}
+	sum, err := l.sum()
+	if err == nil && sum != l.SHA256 {
+		err = fmt.Errorf("%s was changed after it was verified", path)
+	}
+	if err != nil {
+		l.program.Close()
+	}
+	return err
 }
 
 func (l launch) socket() string {

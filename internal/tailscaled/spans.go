@@ -48,14 +48,9 @@ func cover(spans []span, size int64) bool {
 	return len(spans) > 0 && end == size
 }
 
-// match reports whether a file is the one that has these sums under a name,
-// every byte of it.
-func (s sums) match(name, file string) (bool, error) {
-	f, err := openRegular(file)
-	if err != nil {
-		return false, err
-	}
-	defer f.Close()
+// match reports whether an open file is the one that has these sums under a
+// name, every byte of it.
+func (s sums) match(name string, f *os.File) (bool, error) {
 	info, err := f.Stat()
 	if err != nil {
 		return false, err
@@ -63,7 +58,7 @@ func (s sums) match(name, file string) (bool, error) {
 	if spans := s.spans(name); cover(spans, info.Size()) {
 		return matchSpans(f, spans), nil
 	}
-	sum, err := sumOf(f)
+	sum, err := sumOf(io.NewSectionReader(f, 0, info.Size()))
 	return sum == s[name], err
 }
 
@@ -80,18 +75,6 @@ func matchSpans(f *os.File, spans []span) bool {
 	}
 	work.Wait()
 	return !slices.Contains(right, false)
-}
-
-// openRegular opens a regular file; a link is none.
-func openRegular(name string) (*os.File, error) {
-	info, err := os.Lstat(name)
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is not a regular file", name)
-	}
-	return os.Open(name)
 }
 
 // sumFile hashes a regular file; a link is none.

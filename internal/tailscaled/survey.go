@@ -17,7 +17,7 @@ type Host struct {
 	Version        string // of the daemon that runs; "" if none told
 	State          string // of that daemon: Running, NeedsLogin …
 	TUN            bool   // it has a network interface
-	Program        string // a tailscaled on the search path; "" if there is none
+	Program        string // a tailscaled on the search path that only root can change; "" if there is none
 	ProgramVersion string
 }
 
@@ -26,8 +26,8 @@ func Survey(ctx context.Context, searchPath []string) Host {
 	h := Host{Socket: DefaultSocket}
 	h.ask(ctx)
 	in := Install{SearchPath: searchPath}
-	if h.Program = in.lookUp("tailscaled"); h.Program != "" {
-		h.ProgramVersion, _ = askVersion(ctx, h.Program)
+	if h.Program, _ = in.lookUp("tailscaled"); h.Program != "" {
+		h.ProgramVersion, _ = askVersion(ctx, h.Program, nil)
 	}
 	return h
 }

@@ -3,6 +3,7 @@ package tailscaled
 import (
 	"context"
 	"fmt"
+	"os"
 	"os/exec"
 	"strconv"
 	"strings"
@@ -88,11 +89,15 @@ func (in Install) fits(version string) bool {
 const longestProbe = 10 * time.Second
 
 // askVersion runs tailscaled --version and returns the first line: "1.102.5".
-// The process gets nothing of our environment.
-func askVersion(ctx context.Context, daemon string) (string, error) {
+// It runs the open file, if there is one, whatever has its name by now. The
+// process gets nothing of our environment.
+func askVersion(ctx context.Context, daemon string, file *os.File) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, longestProbe)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, daemon, "--version")
+	if file != nil {
+		runOpen(cmd, file)
+	}
 	cmd.Env = []string{}
 	cmd.WaitDelay = time.Second
 	out, err := cmd.Output()
