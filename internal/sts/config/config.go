@@ -55,7 +55,7 @@ type Server struct {
 // Tokens is who gets which.
 type Tokens struct {
 	Lifetime                 time.Duration  `yaml:"lifetime" default:"5m" help:"of a token: 5s to 1h"`
-	AllowedAudiences         []string       `yaml:"allowedAudiences" help:"audiences that may be asked for; a * stands for any characters but a /"`
+	AllowedAudiences         []string       `yaml:"allowedAudiences" help:"audiences that may be asked for; a * stands for letters, digits, -, _ and ."`
 	AllowEmptyNodeCapability bool           `yaml:"allowEmptyNodeCapability" default:"false" help:"let nodes that were granted no capability ask for every one of them"`
 	SubjectClaim             string         `yaml:"subjectClaim" default:"nodeId" one:"nodeId name capability" help:"what sub says: nodeId; name, which a later node may have; or capability, the subject of the grant"`
 	Claims                   map[string]any `yaml:"claims" help:"further claims, by name; empty is those of tsiam, without the capability map"`

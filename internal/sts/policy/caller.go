@@ -12,7 +12,7 @@ import (
 type Caller struct {
 	NodeID   string // stable ID
 	Name     string // full name on the tailnet, no dot at the end
-	Hostname string
+	Hostname string // the first part of Name; all of it for a node of another tailnet
 	IP4, IP6 string
 	Tags     []string // of a tagged node, which belongs to nobody
 	User     string   // login name of whose node it is; "" if it is tagged
@@ -36,7 +36,7 @@ func CallerOf(who *apitype.WhoIsResponse) (*Caller, error) {
 	c := &Caller{
 		NodeID:   string(node.StableID),
 		Name:     strings.TrimSuffix(node.Name, "."),
-		Hostname: node.ComputedNameWithHost,
+		Hostname: hostname(node),
 		Foreign:  node.Hostinfo.Valid() && node.Hostinfo.ShareeNode(),
 	}
 	c.addresses(node)
@@ -47,6 +47,15 @@ func CallerOf(who *apitype.WhoIsResponse) (*Caller, error) {
 	}
 	c.grants(who.CapMap)
 	return c, nil
+}
+
+// hostname is the name that the tailnet gives a node. Without one there is none:
+// what a node calls itself proves nothing.
+func hostname(node *tailcfg.Node) string {
+	if node.Name == "" {
+		return ""
+	}
+	return node.ComputedName
 }
 
 func (c *Caller) addresses(node *tailcfg.Node) {

@@ -22,7 +22,7 @@ const tsiam = "italypaleale.me/tsiam"
 func who(caps tailcfg.PeerCapMap) *apitype.WhoIsResponse {
 	return &apitype.WhoIsResponse{
 		Node: &tailcfg.Node{
-			StableID: "nABC123CNTRL", Name: "web-1.tail10ca1.ts.net.", ComputedNameWithHost: "web-1",
+			StableID: "nABC123CNTRL", Name: "web-1.tail10ca1.ts.net.", ComputedName: "web-1",
 			Addresses: []netip.Prefix{netip.MustParsePrefix("100.64.0.7/32"), netip.MustParsePrefix("fd7a:115c:a1e0::7/128")},
 			Tags:      []string{"tag:web"},
 		},
@@ -38,6 +38,23 @@ func mustCaller(t *testing.T, r *apitype.WhoIsResponse) *policy.Caller {
 		t.Fatal(err)
 	}
 	return c
+}
+
+// What a node calls itself is not its name: its owner chooses it.
+func TestCallerOf_namesANodeAsTheTailnetDoes(t *testing.T) {
+	for name, c := range map[string]struct{ name, calls, want string }{
+		"named as it calls itself": {"web-1.tail10ca1.ts.net.", "web-1", "web-1"},
+		"renamed":                  {"web-1.tail10ca1.ts.net.", "admin", "web-1"},
+		"of another tailnet":       {"web-1.tail99.ts.net.", "admin", "web-1.tail99.ts.net"},
+		"without a name":           {"", "admin", ""},
+	} {
+		r := who(nil)
+		r.Node.Name, r.Node.Hostinfo = c.name, (&tailcfg.Hostinfo{Hostname: c.calls}).View()
+		r.Node.InitDisplayNames("tail10ca1.ts.net.")
+		if got := mustCaller(t, r).Hostname; got != c.want {
+			t.Errorf("a node %s has the hostname %q, want %q", name, got, c.want)
+		}
+	}
 }
 
 func granted(t *testing.T, name string, values ...string) *policy.Caller {
@@ -299,12 +316,14 @@ func TestParseClaims_refusesWhatWouldMeanSomethingElse(t *testing.T) {
 	}
 }
 
-func TestPattern_aStarStopsAtASlash(t *testing.T) {
+func TestPattern_aStarIsPlainCharactersOfOneSegment(t *testing.T) {
 	for pattern, c := range map[string]struct{ yes, no []string }{
 		"https://api.example.com": {[]string{"https://api.example.com"}, []string{"https://api.example.com/", "https://api.example.co", "HTTPS://api.example.com"}},
-		"https://*.example.com":   {[]string{"https://a.example.com", "https://a.b.example.com", "https://.example.com"}, []string{"https://evil.test/x.example.com", "https://a.example.com/x", "https://example.com"}},
-		"*":                       {[]string{"sts.amazonaws.com", "", "*"}, []string{"https://x", "a/b"}},
-		"//iam/*/pools/*/x":       {[]string{"//iam/1/pools/2/x"}, []string{"//iam/1/2/pools/3/x", "//iam/1/pools/2/y"}},
+		"https://*.example.com":   {[]string{"https://a.example.com", "https://a.b.example.com", "https://DB-1.example.com", "https://a_b.example.com"}, []string{"https://evil.test/x.example.com", "https://a.example.com/x", "https://example.com"}},
+		"*":                       {[]string{"sts.amazonaws.com", "a"}, []string{"https://x", "a/b", "", "*", "a*"}},
+		"//iam/*/pools/*/x":       {[]string{"//iam/1/pools/2/x", "//iam//pools/2/x", "//iam/a..b/pools/.../x"}, []string{"//iam/1/2/pools/3/x", "//iam/1/pools/2/y", "//iam/../pools/2/x", "//iam/1/pools/./x"}},
+		"https://a.test:8443/*":   {[]string{"https://a.test:8443/x", "https://a.test:8443/"}, []string{"https://a.test:8443/..", "https://a.test:8443/x?y", "https://a.test:8443/x#y", "https://a.test:8443/%2e%2e"}},
+		"https://*":               {[]string{"https://a.test"}, []string{"https://a.test.", "https://.a.test", "https://a..test", "https://", "https://[::1]", "https://a.test:443"}},
 		"a*a":                     {[]string{"aa", "aba", "aaa"}, []string{"a", "a/a"}},
 		"*a*b*":                   {[]string{"ab", "xxaxxbxx"}, []string{"ba", "a/b"}},
 		"a**b":                    {[]string{"ab", "axb"}, []string{"a/b"}},
@@ -320,6 +339,26 @@ func TestPattern_aStarStopsAtASlash(t *testing.T) {
 	}
 }
 
+// Each of these ends in .example.com, and a verifier that parses it finds
+// another host: by a URL's parts, as browsers read \ and %, after
+// normalization of its letters, or by a resolver.
+func TestPattern_ofAHostCoversNoOther(t *testing.T) {
+	p := mustPattern(t, "https://*.example.com")
+	for _, before := range []string{
+		"evil.test/", "evil.test?x=", "evil.test#", "u@evil.test:1", "evil.test:443", `evil.test\`, "evil.test\n", "evil.test\x00", "evil.test\t", "evil.test ",
+		"evil.test%2f", "evil.test%23", "[::1]", "[fe80::1%25x]", "evil.test\uff0f", "evil.test\u2044", "evil.test\u3002", "\u2100", "bücher", "evil.test\xff", "evil.test\u200b",
+		"", ".", "a.", "a..b", ".a", "evil.test;", "evil.test,", "evil.test|", "evil.test^", "evil.test<", "evil.test\"", "evil.test'", "evil.test`", "evil.test&", "evil.test=", "evil.test~", "*",
+		"evil.test\u00a0", "evil.test\u0085",
+	} {
+		if audience := "https://" + before + ".example.com"; p.Match(audience) {
+			t.Errorf("it covers %q", audience)
+		}
+	}
+	if !p.Match("https://xn--bcher-kva.example.com") {
+		t.Error("it does not cover an international name as DNS has it")
+	}
+}
+
 // FuzzPattern holds the matcher against a regular expression.
 func FuzzPattern(f *testing.F) {
 	for _, s := range [][2]string{{"*a/*b", "a/a/b"}, {"*//*b", "///b"}, {"a*aa*a", "aaaa"}, {"*a/a*", "a/a/a"}} {
@@ -327,16 +366,23 @@ func FuzzPattern(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, pattern, text string) {
 		p, err := policy.ParsePattern(pattern)
-		if err != nil || strings.Count(pattern, "*") > 8 || !utf8.ValidString(pattern+text) {
+		if err != nil || strings.Count(pattern, "*") > 8 || !utf8.ValidString(text) {
 			t.Skip()
 		}
-		expression := strings.ReplaceAll(regexp.QuoteMeta(p.String()), `\*`, "[^/]*")
-		want, err := regexp.MatchString(`^(?s:`+expression+`)$`, text)
-		if err != nil {
-			t.Fatal(err)
+		expression := strings.ReplaceAll(regexp.QuoteMeta(p.String()), `\*`, "[-._A-Za-z0-9]*")
+		want := regexp.MustCompile(`^(?s:` + expression + `)$`).MatchString(text)
+		if strings.Contains(p.String(), "*") {
+			name := authority.FindStringSubmatch(text)
+			want = want && labels.MatchString(name[1]+name[2]) && !dots.MatchString(text)
 		}
 		if got := p.Match(text); got != want {
 			t.Errorf("%q matches %q: %v", pattern, text, got)
 		}
 	})
 }
+
+var (
+	authority = regexp.MustCompile(`(?s)^(?:(?:[^/]*:)?//([^/]*)|([^/]*))`)
+	labels    = regexp.MustCompile(`(?s)^[^.]+(\.[^.]+)*$`)
+	dots      = regexp.MustCompile(`(?s)(^|/)\.\.?(/|$)`)
+)

@@ -80,7 +80,7 @@ func ring(t *testing.T, c *keyringtest.Clock, log *slog.Logger, algorithms ...st
 func web() *apitype.WhoIsResponse {
 	return &apitype.WhoIsResponse{
 		Node: &tailcfg.Node{
-			StableID: nodeID, Name: "web-1.tail10ca1.ts.net.", ComputedNameWithHost: "web-1",
+			StableID: nodeID, Name: "web-1.tail10ca1.ts.net.", ComputedName: "web-1",
 			Addresses: []netip.Prefix{netip.MustParsePrefix("100.64.0.7/32"), netip.MustParsePrefix("fd7a:115c:a1e0::7/128")},
 			Tags:      []string{"tag:web"},
 		},
