@@ -62,6 +62,7 @@ func serveOn(ctx context.Context, c *config.Config, keys *keyring.Keeper, audit 
 		Rate: c.Server.Rate, Burst: c.Server.Burst, OmitHealthChecks: c.Logs.OmitHealthChecks,
 		Exchange: trust, PublicExchange: c.Exchange.Funnel,
 	})
+	defer srv.Close()
 	doors, err := open(node, c, srv)
 	if err != nil {
 		return err

@@ -5,7 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"log/slog"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/tailjoin/tailjoin/internal/sts/policy"
@@ -18,7 +21,10 @@ type Entry struct {
 	Event   string    `json:"event"`   // token or exchange
 	Outcome string    `json:"outcome"` // issued, or the code of the refusal
 	Because string    `json:"because,omitempty"`
-	Remote  string    `json:"remote"` // address of the connection
+	Remote  string    `json:"remote,omitempty"` // address of the connection
+
+	Count int       `json:"count,omitempty"` // of a sum: how many requests had this outcome
+	Since time.Time `json:"since,omitzero"`  // and from when on
 
 	Node    string   `json:"node,omitempty"` // stable ID
 	Name    string   `json:"name,omitempty"`
@@ -56,12 +62,15 @@ func (e *Entry) decided(d policy.Decision) {
 	e.Rule, e.Grant, e.Subject, e.Algorithm = d.Rule, d.Grant, d.Subject, d.Algorithm
 }
 
-// noted writes a decision down. A token that nobody could find in the audit
-// later is not given out.
+// noted writes a decision down, or counts it. A token that could not be found in
+// the audit or the log later is not given out.
 func (s *Server) noted(ctx context.Context, e *Entry, err error) error {
 	e.settle(err)
-	if lost := s.audit.write(*e); lost != nil {
-		s.Log.ErrorContext(ctx, "the audit cannot be written, so no token is given out", "because", lost)
+	if s.sums.take(*e) {
+		return err
+	}
+	if lost := s.audit.write(ctx, *e); lost != nil {
+		s.Log.ErrorContext(ctx, "neither the audit nor the log can be written, so no token is given out", "because", lost)
 		e.Outcome = string(internal)
 		return refuse(internal, "")
 	}
@@ -80,19 +89,45 @@ func (e *Entry) settle(err error) {
 	}
 }
 
-// An audit writes entries, a line each.
+// An audit writes entries, a line each. What its writer does not take, such as
+// a file on a full disk, goes to the log.
 type audit struct {
-	mu  sync.Mutex
-	out io.Writer
+	mu   sync.Mutex
+	out  io.Writer
+	torn bool // the last line was written in part
+	log  *slog.Logger
+	lost *atomic.Int64 // entries that went to the log
 }
 
-func (a *audit) write(e Entry) error {
+func (a *audit) write(ctx context.Context, e Entry) error {
 	line, err := json.Marshal(e)
 	if err != nil {
 		return err
 	}
+	if err := a.add(line); err != nil {
+		a.lost.Add(1)
+		return a.toLog(ctx, line, err)
+	}
+	return nil
+}
+
+// add writes a line at once, so that lines of several processes do not mix.
+func (a *audit) add(line []byte) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	_, err = a.out.Write(append(line, '\n')) // one write, so that lines of several processes do not mix
+	whole := append(slices.Clip(line), '\n')
+	if a.torn {
+		whole = append([]byte{'\n'}, whole...)
+	}
+	n, err := a.out.Write(whole)
+	a.torn = err != nil && (n > 0 || a.torn)
 	return err
+}
+
+// toLog asks the log's handler itself, since a logger does not say that it
+// could not write.
+func (a *audit) toLog(ctx context.Context, line []byte, because error) error {
+	r := slog.NewRecord(time.Now(), slog.LevelError, "the audit cannot be written, so an entry of it is here", 0)
+	r.AddAttrs(slog.String("because", because.Error()), slog.String("entry", string(line)))
+	return a.log.Handler().Handle(ctx, r)
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/tailjoin/tailjoin/internal/secret"
 	"github.com/tailjoin/tailjoin/internal/sts/exchange"
 	"github.com/tailjoin/tailjoin/internal/sts/policy"
+	"golang.org/x/time/rate"
 )
 
 // traded is the answer to an exchange: RFC 8693, section 2.2.1.
@@ -27,6 +28,7 @@ type traded struct {
 type exchanger struct {
 	issuers   map[string]*oidc.Issuer // those of the configuration: nobody else is asked for keys
 	strangers limits                  // of those who are no nodes, by their address
+	away      rate.Sometimes          // to log that keys cannot be had: anyone can make us ask for them
 }
 
 func (x *exchanger) init(s *Server) {
@@ -35,6 +37,7 @@ func (x *exchanger) init(s *Server) {
 		x.issuers[url] = &oidc.Issuer{URL: url, Client: s.IssuerClient, Now: s.now}
 	}
 	x.strangers.init(s.Rate, s.Burst)
+	x.away.Interval = 10 * time.Second // as often as keys are asked for
 }
 
 // exchangeAt answers exchanges. On the tailnet it is noted which node asks; but
@@ -107,7 +110,9 @@ func (s *Server) verified(ctx context.Context, token secret.Text, e *Entry) (exc
 	}
 	claims, err := issuer.Verify(ctx, token)
 	if away, ok := errors.AsType[*oidc.KeysError](err); ok {
-		s.Log.WarnContext(ctx, "an issuer's keys cannot be had", "issuer", issuer.URL, "because", away)
+		s.exchanger.away.Do(func() {
+			s.Log.WarnContext(ctx, "an issuer's keys cannot be had", "issuer", issuer.URL, "because", away)
+		})
 		return nil, &refusal{issuerAway, away.Error()}
 	} else if err != nil {
 		return nil, &refusal{tokenInvalid, err.Error()}

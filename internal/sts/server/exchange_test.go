@@ -548,9 +548,10 @@ func TestExchange_isInTheAuditAndTheMetricsAndItsTokensAreNot(t *testing.T) {
 	}
 }
 
-func TestExchange_givesNothingThatTheAuditDoesNotHave(t *testing.T) {
+func TestExchange_givesNothingThatNeitherTheAuditNorTheLogHas(t *testing.T) {
 	t.Parallel()
 	m := trading(t, tailnet)
 	m.audit.fill()
+	m.log.fill()
 	m.exchange(t, form(m.token(t, nil))).want(t, 500, "server_error", "")
 }

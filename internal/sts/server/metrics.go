@@ -24,6 +24,8 @@ type metrics struct {
 	times    *histogram               // of requests for a token
 	signing  *histogram               // of signatures, which a vault makes far away
 	unsigned atomic.Int64             // signatures that could not be had
+
+	unaudited atomic.Int64 // entries of the audit that went to the log
 }
 
 func newMetrics(p *policy.Policy) *metrics {
@@ -96,6 +98,8 @@ func (m *metrics) write(b *strings.Builder) {
 	m.signing.write(b, "tailjoin_sts_sign_seconds", "Time that a signature took, or that it took to fail.")
 	head(b, "tailjoin_sts_sign_failures_total", "counter", "Signatures that could not be had.")
 	fmt.Fprintf(b, "tailjoin_sts_sign_failures_total %d\n", m.unsigned.Load())
+	head(b, "tailjoin_sts_audit_failures_total", "counter", "Entries of the audit that could not be written, and went to the log.")
+	fmt.Fprintf(b, "tailjoin_sts_audit_failures_total %d\n", m.unaudited.Load())
 }
 
 // writeKeys is the ring: an alarm for a key that grows too old, or keys that

@@ -49,6 +49,7 @@ type Options struct {
 type Server struct {
 	Options
 	audit   audit
+	sums    sums
 	callers callers
 	limits  limits
 	metrics *metrics
@@ -59,7 +60,9 @@ type Server struct {
 
 // New makes a server whose handlers may be used from now on.
 func New(o Options) *Server {
-	s := &Server{Options: o, audit: audit{out: o.Audit}, metrics: newMetrics(o.Policy)}
+	s := &Server{Options: o, metrics: newMetrics(o.Policy)}
+	s.audit = audit{out: o.Audit, log: o.Log, lost: &s.metrics.unaudited}
+	s.sums.init(s.audit.write)
 	s.limits.init(o.Rate, o.Burst)
 	if o.Exchange == nil {
 		s.Exchange = &exchange.Policy{}
@@ -126,9 +129,11 @@ func hello(w http.ResponseWriter, r *http.Request) {
 	io.WriteString(w, "👋")
 }
 
-// logged notes each request at debug; what is decided has the audit.
+// logged notes each request at debug; what is decided has the audit, for which
+// each is an occasion to sum up.
 func (s *Server) logged(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.sums.flush(r.Context(), s.now(), sumEvery)
 		h.ServeHTTP(w, r)
 		if !s.Log.Enabled(r.Context(), slog.LevelDebug) {
 			return

@@ -34,6 +34,7 @@ type service struct {
 	*httptest.Server
 	keys  *keyring.Keeper
 	clock *keyringtest.Clock
+	made  *server.Server
 	audit *buffer
 	log   *buffer
 }
@@ -60,7 +61,8 @@ func start(t *testing.T, pick func(*server.Server) http.Handler, change ...func(
 		o.Keys = ring(t, s.clock, log, o.Policy.Algorithms()...)
 	}
 	s.Server, s.keys = listening, o.Keys
-	handler = pick(server.New(o))
+	s.made = server.New(o)
+	handler = pick(s.made)
 	return s
 }
 
