@@ -108,24 +108,34 @@ func joinLines(parts ...string) (all string) {
 	return all
 }
 
-// byName compares objects.
+// byName compares objects. Of a name that is there twice, with the same value,
+// the first is compared with the first.
 func byName(old, new []Entry) (all []Change) {
-	places := map[string]int{}
+	places := map[string][]int{}
 	for i := range new {
-		places[new[i].key()] = i + 1
+		places[new[i].key()] = append(places[new[i].key()], i)
 	}
+	is := make([]bool, len(new))
 	for i := range old {
-		var is *Entry
-		if at := places[old[i].key()]; at > 0 {
-			is = &new[at-1]
-			delete(places, old[i].key())
+		key := old[i].key()
+		if at := places[key]; len(at) > 0 {
+			all = addChange(all, &old[i], &new[at[0]])
+			places[key], is[at[0]] = at[1:], true
+			continue
 		}
-		all = addChange(all, &old[i], is)
+		all = addChange(all, &old[i], nil)
 	}
 	for i := range new {
-		if places[new[i].key()] > 0 {
+		if !is[i] {
 			all = addChange(all, nil, &new[i])
 		}
+	}
+	return all
+}
+
+func plains(entries []Entry) (all []string) {
+	for _, e := range entries {
+		all = append(all, e.plain)
 	}
 	return all
 }
@@ -150,8 +160,7 @@ func (e *Entry) key() string {
 // taken for the same rule, changed.
 func byOrder(old, new []Entry) (all []Change) {
 	i, j := 0, 0
-	same := common(len(old), len(new), func(a, b int) bool { return old[a].plain == new[b].plain })
-	for _, pair := range append(same, [2]int{len(old), len(new)}) {
+	for _, pair := range append(common(plains(old), plains(new)), [2]int{len(old), len(new)}) {
 		for i < pair[0] || j < pair[1] {
 			var was, is *Entry
 			if i < pair[0] {
@@ -168,59 +177,4 @@ func byOrder(old, new []Entry) (all []Change) {
 		}
 	}
 	return all
-}
-
-// mostCells bounds the memory for comparing lists.
-const mostCells = 4 << 20
-
-// common is a longest common subsequence of two lists, as pairs of indices. Of
-// very long lists that differ in their middle only the ends are compared.
-func common(n, m int, equal func(a, b int) bool) (pairs [][2]int) {
-	start := 0
-	for start < n && start < m && equal(start, start) {
-		pairs = append(pairs, [2]int{start, start})
-		start++
-	}
-	end := 0
-	for end < n-start && end < m-start && equal(n-1-end, m-1-end) {
-		end++
-	}
-	pairs = append(pairs, middle(start, n-end, m-end, equal)...)
-	for ; end > 0; end-- {
-		pairs = append(pairs, [2]int{n - end, m - end})
-	}
-	return pairs
-}
-
-// middle is common for what lies between start and the two ends.
-func middle(start, n, m int, equal func(a, b int) bool) (pairs [][2]int) {
-	rows, columns := n-start, m-start
-	if rows == 0 || columns == 0 || rows > mostCells/columns {
-		return nil
-	}
-	longest := make([][]int32, rows+1)
-	for i := range longest {
-		longest[i] = make([]int32, columns+1)
-	}
-	for i := rows - 1; i >= 0; i-- {
-		for j := columns - 1; j >= 0; j-- {
-			if equal(start+i, start+j) {
-				longest[i][j] = longest[i+1][j+1] + 1
-			} else {
-				longest[i][j] = max(longest[i+1][j], longest[i][j+1])
-			}
-		}
-	}
-	for i, j := 0, 0; i < rows && j < columns; {
-		switch {
-		case equal(start+i, start+j):
-			pairs = append(pairs, [2]int{start + i, start + j})
-			i, j = i+1, j+1
-		case longest[i+1][j] >= longest[i][j+1]:
-			i++
-		default:
-			j++
-		}
-	}
-	return pairs
 }

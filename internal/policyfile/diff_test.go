@@ -1,6 +1,9 @@
 package policyfile_test
 
 import (
+	"fmt"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -129,4 +132,91 @@ func mustParseAs(t testing.TB, name, text string) *policyfile.File {
 		t.Fatal(err)
 	}
 	return f
+}
+
+// A key that is there twice with the same value is no difference.
+func TestDiff_ofAFileWithItself(t *testing.T) {
+	for _, text := range []string{
+		`{"groups": {"group:a": ["x@y.z"], "group:a": ["x@y.z"]}}`, `{"": {"": [], "": []}}`, `{"groups": {}, "Groups": {}}`,
+		"{\"groups\": {\n// One.\n\"group:a\": [],\n// Two.\n\"group:a\": []}}",
+	} {
+		if got := policyfile.Diff(mustParse(t, text), mustParse(t, text)); len(got) > 0 {
+			t.Errorf("%s\n%s", text, policyfile.DiffText(got))
+		}
+	}
+	once, twice := mustParse(t, `{"groups": {"group:a": []}}`), mustParse(t, `{"groups": {"group:a": [], "group:a": []}}`)
+	if there, back := policyfile.Diff(once, twice), policyfile.Diff(twice, once); len(there) != 1 || len(back) != 1 {
+		t.Errorf("got %d and %d changes, want one each", len(there), len(back))
+	}
+}
+
+// Of a long entry only what is near a change is shown, however far apart
+// changes are.
+func TestDiffText_leavesOutWhatDoesNotChange(t *testing.T) {
+	members := func(change ...int) string {
+		var b strings.Builder
+		b.WriteString(`{"groups": {"group:all": [` + "\n")
+		for i := range 40_000 {
+			name := fmt.Sprintf("user%d@example.com", i)
+			if slices.Contains(change, i) {
+				name = "new" + name
+			}
+			fmt.Fprintf(&b, "%q,\n", name)
+		}
+		return b.String() + "]}}"
+	}
+	want := `@@ groups b.hujson:1 @@
+ "group:all": [
+@@ 97 lines do not change @@
+ 	"user97@example.com",
+ 	"user98@example.com",
+ 	"user99@example.com",
+-	"user100@example.com",
++	"newuser100@example.com",
+ 	"user101@example.com",
+ 	"user102@example.com",
+ 	"user103@example.com",
+@@ 38893 lines do not change @@
+ 	"user38997@example.com",
+ 	"user38998@example.com",
+ 	"user38999@example.com",
+-	"user39000@example.com",
++	"newuser39000@example.com",
+ 	"user39001@example.com",
+ 	"user39002@example.com",
+ 	"user39003@example.com",
+@@ 997 lines do not change @@
+`
+	old, new := mustParse(t, members()), mustParseAs(t, "b.hujson", members(100, 39000))
+	if diff := cmp.Diff(want, policyfile.DiffText(policyfile.Diff(old, new))); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// Long lists are compared, too, whatever their order is.
+func TestDiff_ofLongLists(t *testing.T) {
+	rules := func(n int, rule func(i int) string) string {
+		var b strings.Builder
+		b.WriteString(`{"grants": [`)
+		for i := range n {
+			b.WriteString(rule(i) + ",")
+		}
+		return b.String() + "]}"
+	}
+	own := func(i int) string { return fmt.Sprintf(`{"src": ["tag:%d"]}`, i) }
+	const n = 5000
+	for name, c := range map[string]struct {
+		new  func(i int) string
+		want int
+	}{
+		"every hundredth":  {func(i int) string { return own(i - i%100/99*n) }, n / 100},
+		"all replaced":     {func(i int) string { return own(i + n) }, n},
+		"one moved to top": {func(i int) string { return own((i + n - 1) % n) }, 2},
+		"all the same":     {func(int) string { return own(0) }, n - 1},
+	} {
+		got := policyfile.Diff(mustParse(t, rules(n, own)), mustParse(t, rules(n, c.new)))
+		if len(got) != c.want {
+			t.Errorf("%s: got %d changes, want %d", name, len(got), c.want)
+		}
+	}
 }
