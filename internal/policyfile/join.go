@@ -60,11 +60,16 @@ func (f *File) joinSection(first, m *hujson.ObjectMember, lead hujson.Extra) err
 // unite adds the members of b to a. deep does so with members that are objects
 // or lists themselves.
 func (f *File) unite(a, b *hujson.Object, lead hujson.Extra, deep bool) error {
+	places := placesOf(a)
 	for i := range b.Members {
 		m := &b.Members[i]
-		first := find(a.Members, nameOf(m))
+		var first *hujson.ObjectMember
+		if at, ok := places[nameOf(m)]; ok {
+			first = &a.Members[at]
+		}
 		switch {
 		case first == nil:
+			places[nameOf(m)] = len(a.Members)
 			addMember(a, m, lead)
 			lead = nil
 		case deep && kind(&first.Value) == '{' && kind(&m.Value) == '{':
@@ -135,11 +140,14 @@ func keepComma(was, is hujson.Extra) hujson.Extra {
 	return is
 }
 
-func find(members []hujson.ObjectMember, name string) *hujson.ObjectMember {
-	for i := range members {
-		if nameOf(&members[i]) == name {
-			return &members[i]
+// placesOf are the first places of the names in an object.
+func placesOf(o *hujson.Object) map[string]int {
+	places := map[string]int{}
+	for i := range o.Members {
+		name := nameOf(&o.Members[i])
+		if _, ok := places[name]; !ok {
+			places[name] = i
 		}
 	}
-	return nil
+	return places
 }

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/tailjoin/tailjoin/internal/nesting"
 	"github.com/tailscale/hujson"
 )
 
@@ -16,6 +17,9 @@ func Parse(sources ...Source) (*File, error) {
 		return nil, &Error{Problem: "there is no policy file"}
 	}
 	f := &File{sources: sources}
+	for _, s := range sources {
+		f.lines = append(f.lines, linesOf(s.Text))
+	}
 	var whole hujson.Value
 	base := 0
 	for i, s := range sources {
@@ -23,7 +27,7 @@ func Parse(sources ...Source) (*File, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := f.refuseTwice(&v, true); err != nil {
+		if err := f.refuseTwice(&v, 0); err != nil {
 			return nil, err
 		}
 		if i == 0 {
@@ -45,7 +49,7 @@ func (s Source) parse(base int) (hujson.Value, error) {
 	if len(bytes.TrimSpace(s.Text)) == 0 {
 		return refuse(0, "the file is empty")
 	}
-	if at := tooDeep(s.Text); at >= 0 {
+	if at := nesting.Exceeds(s.Text, deepest); at >= 0 {
 		return refuse(at, "objects and lists are too far inside each other")
 	}
 	v, err := hujson.Parse(bytes.Clone(s.Text)) // what formats it writes to these bytes
@@ -55,6 +59,9 @@ func (s Source) parse(base int) (hujson.Value, error) {
 	}
 	if _, ok := v.Value.(*hujson.Object); !ok {
 		return refuse(v.StartOffset, "a policy file is an object, in { }")
+	}
+	if len(members(&v)) > mostSections {
+		return refuse(v.StartOffset, "there are too many sections")
 	}
 	walk(&v, func(v *hujson.Value) {
 		v.StartOffset += base
@@ -77,29 +84,16 @@ func walk(v *hujson.Value, f func(*hujson.Value)) {
 	}
 }
 
-// deepest is how far objects and lists may be inside each other: a policy needs
-// six, and a parser that calls itself for each ends with the stack.
-const deepest = 1000
+// deepest is how far objects and lists may be inside each other. A policy needs
+// six. A parser that calls itself for each level ends with the stack, and
+// formatting indents a line by its level.
+const deepest = 50
 
-// tooDeep is where that is exceeded, or -1. It also counts brackets in comments
-// and texts, which no policy has a thousand of.
-func tooDeep(text []byte) int {
-	depth := 0
-	for i, c := range text {
-		switch c {
-		case '[', '{':
-			depth++
-		case ']', '}':
-			depth--
-		}
-		if depth > deepest {
-			return i
-		}
-	}
-	return -1
-}
+// mostSections is more than any policy has; it has about twenty.
+const mostSections = 1000
 
-// explain takes "hujson: line 3, column 7: what" apart.
+// explain takes "hujson: line 3, column 7: what" apart. It leaves out a literal
+// that is named: any word of any file may be one.
 func explain(err error) (line, column int, problem string) {
 	where, what, _ := strings.Cut(strings.TrimPrefix(err.Error(), "hujson: line "), ": ")
 	l, c, _ := strings.Cut(where, ", column ")
@@ -108,37 +102,51 @@ func explain(err error) (line, column int, problem string) {
 	if inner := errors.Unwrap(err); inner != nil {
 		what = inner.Error()
 	}
+	if before, _, named := strings.Cut(what, "invalid literal:"); named {
+		what = before + "invalid literal"
+	}
 	return line, column, what
 }
 
 // refuseTwice finds a key that an object has twice, with different values: which
-// of them counts, readers of JSON do not agree on. The names of sections are the
-// same in upper and lower case.
-func (f *File) refuseTwice(v *hujson.Value, top bool) error {
+// of them counts, readers of JSON do not agree on. The names of sections, and of
+// the fields of a rule in a list, are the same in upper and lower case. level is
+// how many objects and lists are around the value.
+func (f *File) refuseTwice(v *hujson.Value, level int) error {
 	seen := map[string]*hujson.ObjectMember{}
 	all := members(v)
 	for i := range all {
 		m := &all[i]
 		name := nameOf(m)
-		if top {
-			name = strings.ToLower(name)
+		if level == 0 || level == 2 {
+			name = folded(name)
 		}
 		if first := seen[name]; first != nil && !same(&first.Value, &m.Value) {
 			return f.twice(m, first)
 		}
 		seen[name] = m
-		if err := f.refuseTwice(&m.Value, false); err != nil {
+		inside := level + 1
+		if level > 0 {
+			inside = exact
+		}
+		if err := f.refuseTwice(&m.Value, inside); err != nil {
 			return err
 		}
 	}
 	list := elements(v)
 	for i := range list {
-		if err := f.refuseTwice(&list[i], false); err != nil {
+		if err := f.refuseTwice(&list[i], level+1); err != nil {
 			return err
 		}
 	}
 	return nil
 }
+
+// exact is a level below which names are what they are.
+const exact = 1000
+
+// folded is a name in the case that encoding/json compares names in.
+func folded(name string) string { return strings.ToLower(strings.ToUpper(name)) }
 
 // twice is the error for two members of one name. Their offsets are those among
 // all sources.

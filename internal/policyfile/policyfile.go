@@ -47,6 +47,7 @@ func (e *Error) Error() string {
 // makes one.
 type File struct {
 	sources []Source
+	lines   []lines // of each source
 	text    []byte
 	root    hujson.Value // its offsets are those of text
 	marks   []mark       // by ascending offset
@@ -76,7 +77,7 @@ func (f *File) ETag() string { return ETag(f.text) }
 // or before it. A place that does not exist is taken for the nearest.
 func (f *File) Locate(line, column int) Position {
 	if len(f.sources) == 1 && bytes.Equal(f.text, f.sources[0].Text) {
-		return f.sources[0].position(offset(f.text, line, column))
+		return f.origin(offset(f.text, line, column))
 	}
 	return f.position(offset(f.text, line, column))
 }
@@ -90,22 +91,35 @@ func (f *File) position(at int) Position {
 
 // origin is the place with an offset among all sources.
 func (f *File) origin(at int) Position {
-	for _, s := range f.sources[:len(f.sources)-1] {
+	last := len(f.sources) - 1
+	for i, s := range f.sources[:last] {
 		if at <= len(s.Text) {
-			return s.position(at)
+			return f.lines[i].position(s, at)
 		}
 		at -= len(s.Text) + 1
 	}
-	return f.sources[len(f.sources)-1].position(at)
+	return f.lines[last].position(f.sources[last], at)
 }
 
-func (s Source) position(at int) Position {
-	before := s.Text[:min(at, len(s.Text))]
-	return Position{
-		File:   s.Name,
-		Line:   bytes.Count(before, []byte("\n")) + 1,
-		Column: len(before) - bytes.LastIndexByte(before, '\n'),
+func (s Source) position(at int) Position { return linesOf(s.Text).position(s, at) }
+
+// lines are the offsets at which the lines of a text begin.
+type lines []int
+
+func linesOf(text []byte) lines {
+	all := lines{0}
+	for i, c := range text {
+		if c == '\n' {
+			all = append(all, i+1)
+		}
 	}
+	return all
+}
+
+func (l lines) position(s Source, at int) Position {
+	at = min(at, len(s.Text))
+	line := sort.SearchInts(l, at+1)
+	return Position{File: s.Name, Line: line, Column: at - l[line-1] + 1}
 }
 
 // offset is the inverse of Source.position.

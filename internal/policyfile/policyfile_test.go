@@ -53,7 +53,21 @@ func TestParse_saysWhereATextIsNoPolicy(t *testing.T) {
 			[]string{`{"defaultSrcPosture": ["posture:a"]}`, `{"defaultSrcPosture": ["posture:b"]}`},
 			`b.hujson:1:2: "defaultSrcPosture" is there twice, with different values; the other is at a.hujson:1:2`,
 		},
-		"deep": {[]string{`{"a": ` + strings.Repeat("[", 2000)}, "a.hujson:1:1006: objects and lists are too far inside each other"},
+		"a field twice": {
+			[]string{`{"grants": [{"src": ["*"], "Src": ["tag:a"]}]}`},
+			`a.hujson:1:28: "Src" is there twice, with different values; the other is at a.hujson:1:14`,
+		},
+		"a field twice, in a letter that is an s to JSON": {
+			[]string{`{"grants": [{"src": ["*"], "\u017frc": ["tag:a"]}]}`},
+			`a.hujson:1:28: "ſrc" is there twice, with different values; the other is at a.hujson:1:14`,
+		},
+		"a word": {[]string{"hunter2-database-password"}, "a.hujson:1:1: not HuJSON: invalid literal"},
+		"text":   {[]string{`{"a": "hunter2\x"}`}, "a.hujson:1:7: not HuJSON: invalid literal"},
+		"deep, closed in comments": {
+			[]string{"//" + strings.Repeat("]", 5000) + "\n" + strings.Repeat("[", 5000)}, "a.hujson:2:51: objects and lists are too far inside each other",
+		},
+		"sections": {[]string{`{"a": 1,` + strings.Repeat(`"b": 1,`, 1000) + `}`}, "a.hujson:1:1: there are too many sections"},
+		"deep":     {[]string{`{"a": ` + strings.Repeat("[", 2000)}, "a.hujson:1:56: objects and lists are too far inside each other"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var sources []policyfile.Source
@@ -121,6 +135,11 @@ func TestParse_joinsFilesWithTheirComments(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
+}
+
+// In maps, letters count: two groups, and two capabilities.
+func TestParse_takesNamesThatDifferInCase(t *testing.T) {
+	mustParse(t, `{"groups": {"group:a": ["x@y.z"], "group:A": []}, "grants": [{"src": ["*"], "dst": ["*"], "app": {"x.y/z": [{"a": 1, "A": 2}], "x.y/Z": []}}]}`)
 }
 
 func TestParse_joinsAutoApproversInside(t *testing.T) {
