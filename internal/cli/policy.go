@@ -81,6 +81,7 @@ func (r *policyRun) look(ctx context.Context) error {
 		return err
 	}
 	r.plan = plan
+	r.warn(plan.NotComputed())
 	r.print(plan.Diff())
 	r.print(plan.Effect())
 	r.sayVersions()

@@ -53,7 +53,9 @@ func newPlan(t *testing.T, file, live, last string) *Plan {
 		Path: "policy.hujson", File: mustParse(t, policyfile.Source{Name: "policy.hujson", Text: []byte(file)}),
 		Live: tsapi.Policy{Text: []byte(live)}, Last: Last{last, "the variable TAILJOIN_POLICY_ETAG of acme/web"},
 	}
-	p.compare()
+	if err := p.compare(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	return p
 }
 

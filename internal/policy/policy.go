@@ -10,6 +10,7 @@ package policy
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/tailjoin/tailjoin/internal/access"
 	"github.com/tailjoin/tailjoin/internal/policyfile"
@@ -84,15 +85,22 @@ func (t *Tailnet) Look(ctx context.Context, path string, file *policyfile.File, 
 		return nil, ended(ctx, err)
 	}
 	p := &Plan{Path: path, File: file, Live: live, Last: known.Last}
-	p.compare()
+	if err := p.compare(ctx); err != nil {
+		return nil, ended(ctx, err)
+	}
 	return p, nil
 }
 
-func (p *Plan) compare() {
-	if was, err := policyfile.Parse(policyfile.Source{Name: livePolicy, Text: p.Live.Text}); err == nil {
-		p.Was = was
-		p.Changes, p.Effects = policyfile.Diff(was, p.File), policyfile.Effect(was, p.File)
+func (p *Plan) compare(ctx context.Context) (err error) {
+	was, err := policyfile.Parse(policyfile.Source{Name: livePolicy, Text: p.Live.Text})
+	if err != nil {
+		return nil // all of the file is new
 	}
+	p.Was, p.Changes = was, policyfile.Diff(was, p.File)
+	if p.Effects, err = policyfile.Effect(ctx, was, p.File); err != nil {
+		return fmt.Errorf("comparing the file with the live policy: %w", err)
+	}
+	return nil
 }
 
 // livePolicy is what people call it.

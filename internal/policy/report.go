@@ -41,6 +41,20 @@ func (p *Plan) Effect() string {
 	return p.Effects.Text()
 }
 
+// NotComputed is what to say if it is not known who gains and who loses by the
+// change; "" otherwise.
+func (p *Plan) NotComputed() string {
+	switch {
+	case !p.Changed():
+		return ""
+	case p.Was == nil:
+		return "who gains and who loses was not computed: the live policy cannot be read. Applying the file may give or take any access"
+	case p.Effects.GaveUp != "":
+		return "who gains and who loses was not computed: " + p.Effects.GaveUp + ". The change may give or take any access: read it as a whole"
+	}
+	return ""
+}
+
 // coloured marks lines as the removed and added ones of a diff.
 func coloured(effect string) string {
 	var b strings.Builder

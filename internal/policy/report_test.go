@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/tailjoin/tailjoin/internal/diag"
+	"github.com/tailjoin/tailjoin/internal/localtailnet"
 	"github.com/tailjoin/tailjoin/internal/policy"
 )
 
@@ -56,6 +57,32 @@ func TestReport_staysInItsFences(t *testing.T) {
 	}
 	if first, _, _ := strings.Cut(text, "\n"); first != "### Tailnet policy: `a'b # c`" {
 		t.Errorf("the heading is %q", first)
+	}
+}
+
+// A comparison that was given up, or that there was nothing to make with, is
+// never shown as a change that takes and gives nothing.
+func TestReport_saysThatEffectsAreNotComputed(t *testing.T) {
+	groups := make([]string, 0, 200)
+	for i := range 200 {
+		groups = append(groups, fmt.Sprintf("\"group:%d\": [\"group:%d\"],", i, i+1))
+	}
+	nested := strings.Replace(base, "\"tagOwners\"", "\"groups\": {"+strings.Join(groups, "\n")+"},\n\"tagOwners\"", 1)
+	nested = strings.Replace(nested, `"src": ["tag:ci"], "dst"`, `"src": ["group:0"], "dst"`, 1)
+	for name, c := range map[string]struct {
+		live, file, want string
+	}{
+		"given up":                        {base, nested, "too far inside each other"},
+		"a live policy that is no HuJSON": {"no policy", base, "the live policy cannot be read"},
+	} {
+		tm := newTeam(t)
+		tm.fault(localtailnet.Fault{Method: "GET", Status: 200, Body: c.live})
+		tm.write(c.file)
+		_, plan := tm.look()
+		text := (&policy.Report{Path: "p", Plan: plan}).Markdown(60000)
+		if !strings.Contains(plan.NotComputed(), c.want) || strings.Contains(text, "obody gains") {
+			t.Errorf("%s: says %q\n%s", name, plan.NotComputed(), text)
+		}
 	}
 }
 

@@ -1,8 +1,9 @@
 package policyfile
 
 import (
+	"maps"
 	"net/netip"
-	"sort"
+	"slices"
 	"strings"
 )
 
@@ -67,34 +68,48 @@ func blockOf(p netip.Prefix) block {
 // String is the shortest way to write a block.
 func (b block) String() string {
 	from, _ := netip.AddrFromSlice([]byte(b.from[1:]))
-	for bits := from.BitLen(); bits >= 0; bits-- {
-		if p := netip.PrefixFrom(from, bits); p.Masked() == p && blockOf(p) == b {
-			if p.IsSingleIP() {
-				return from.String()
-			}
-			return p.String()
-		}
+	switch bits := b.prefix(); {
+	case bits == from.BitLen():
+		return from.String()
+	case bits >= 0:
+		return netip.PrefixFrom(from, bits).String()
 	}
 	return b.from.String() + "-" + b.to.String()
 }
 
-// cut makes ranges of which each lies in or out of every block, in order. What
-// is in none is not there.
-func cut(blocks []block) (cells []block) {
-	var ends []address // where something begins or has just ended
-	for _, b := range blocks {
-		ends = append(ends, b.from, b.to.step(1))
-	}
-	sort.Slice(ends, func(i, j int) bool { return ends[i] < ends[j] })
-	for i, from := range ends {
-		if i+1 == len(ends) || from == ends[i+1] {
-			continue
-		}
-		for _, b := range blocks {
-			if b.from <= from && from <= b.to {
-				cells = append(cells, block{from, ends[i+1].step(255)})
-				break
+// prefix is how many bits all addresses of the block share, or -1 if the block
+// is not all addresses that share them.
+func (b block) prefix() int {
+	shared, host := 0, false
+	for i := 1; i < len(b.from); i++ {
+		for bit := byte(0x80); bit > 0; bit >>= 1 {
+			from, to := b.from[i]&bit != 0, b.to[i]&bit != 0
+			switch {
+			case !host && from == to:
+				shared++
+			case from || !to:
+				return -1
+			default:
+				host = true
 			}
+		}
+	}
+	return shared
+}
+
+// cut splits the blocks into disjoint, ordered ranges; each is fully inside or
+// outside every block. What is in no block is left out.
+func cut(blocks []block) (cells []block) {
+	depth := map[address]int{} // how many more blocks there are from here on
+	for _, b := range blocks {
+		depth[b.from]++
+		depth[b.to.step(1)]--
+	}
+	ends := slices.Sorted(maps.Keys(depth))
+	inside := 0
+	for i, from := range ends {
+		if inside += depth[from]; inside > 0 {
+			cells = append(cells, block{from, ends[i+1].step(255)})
 		}
 	}
 	return cells

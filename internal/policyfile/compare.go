@@ -2,53 +2,32 @@ package policyfile
 
 import (
 	"cmp"
+	"encoding/binary"
+	"slices"
 	"sort"
 )
 
 // A comparison knows which atoms two policies treat alike.
 type comparison struct {
 	u        *universe
-	names    []named
-	from, to []kin
-}
-
-// A kin is atoms that are in the same rules, so that one speaks for all.
-type kin struct {
-	one   int
-	atoms set
+	who, to  *naming
+	from     *kins
+	into     *kins
+	row      row
+	openings map[string]*opening // by the parts that it comes from
 }
 
 func newComparison(u *universe, a, b *policy, parts []*part) *comparison {
-	return &comparison{u: u, names: namesOf(u, a, b), from: u.kin(u.sources, parts, true), to: u.kin(u.destinations, parts, false)}
-}
-
-// kin sorts the atoms of a domain. What a person's own nodes are depends on both
-// ends of a rule.
-func (u *universe) kin(domain set, parts []*part, sources bool) (all []kin) {
-	byRules := map[string]int{}
-	for i := range u.atoms {
-		if domain[i] == 0 {
-			continue
-		}
-		var rules []byte
-		for _, p := range parts {
-			in := p.dst[i]
-			if sources && isPerson(&u.atoms[i]) {
-				in += 2*p.src[i] + 4
-			} else if sources {
-				in = p.src[i]
-			}
-			rules = append(rules, in)
-		}
-		at, ok := byRules[string(rules)]
-		if !ok {
-			at = len(all)
-			byRules[string(rules)] = at
-			all = append(all, kin{i, make(set, len(u.atoms))})
-		}
-		all[at].atoms[i] = 1
+	for i, p := range parts {
+		p.number = int32(i)
 	}
-	return all
+	names := namesOf(u, a, b)
+	c := &comparison{
+		u: u, who: newNaming(u, names, u.sources), to: newNaming(u, names, u.destinations),
+		from: u.sourceKins(parts), into: u.destinationKins(parts), openings: map[string]*opening{},
+	}
+	c.row = newRow(c)
+	return c
 }
 
 // own says how the nodes of the same person are among the destinations.
@@ -62,7 +41,7 @@ const (
 
 // A bundle is what will be a line.
 type bundle struct {
-	who, to set
+	who, to []int32 // kins
 	own     own
 	ports   reach
 	at      Position
@@ -71,115 +50,149 @@ type bundle struct {
 // lines are what the first allows and the second does not.
 func (c *comparison) lines(more, less []*part) (all []Line) {
 	bundles := map[string]*bundle{}
-	for i := range c.from {
-		for _, b := range c.differences(&c.from[i], more, less) {
-			key := string(b.own) + b.ports.key() + string(b.to)
+	for from, parts := range c.byKin(more, less) {
+		if len(parts.more) == 0 || c.u.err != nil {
+			continue
+		}
+		for ports, b := range c.row.differences(int32(from), parts) {
+			key := b.key(ports)
+			c.u.spend(perWord + len(key))
 			first := bundles[key]
 			if first == nil {
 				bundles[key] = b
 				continue
 			}
-			first.who.addAll(b.who)
+			first.who = append(first.who, b.who...)
 			if b.at.compare(&first.at) < 0 {
 				first.at = b.at
 			}
 		}
 	}
 	for _, b := range bundles {
+		if !c.u.spend(perLine) {
+			return nil
+		}
 		all = append(all, c.line(b))
 	}
-	sort.Slice(all, func(i, j int) bool { return compareLines(&all[i], &all[j]) < 0 })
+	sort.Slice(all, func(i, j int) bool { return c.u.compareLines(&all[i], &all[j]) < 0 })
 	return all
 }
 
-// differences are those of one kin, a bundle for each set of ports.
-func (c *comparison) differences(from *kin, more, less []*part) map[string]*bundle {
-	byPorts := map[string]*bundle{}
-	for i := range c.to {
-		if b := c.difference(byPorts, from, c.to[i].one, false, more, less); b != nil {
-			b.to.addAll(c.to[i].atoms)
-		}
-	}
-	if !isPerson(&c.u.atoms[from.one]) {
-		return byPorts
-	}
-	if b := c.difference(byPorts, from, from.one, true, more, less); b != nil {
-		b.own = ownToo
-	}
-	for key, b := range byPorts {
-		switch {
-		case b.to[from.one] == 0:
-		case b.own == ownToo:
-			b.own = ownAsOthers
-		case b.to.len() == 1 && c.u.atoms[from.one].class == aUser:
-			delete(byPorts, key) // one person's nodes are all their own
-		default:
-			b.own = ownNot
-		}
-	}
-	return byPorts
+func (b *bundle) key(ports string) string {
+	key := append([]byte{byte(b.own)}, binary.AppendUvarint(nil, uint64(len(ports)))...)
+	return string(appendNumbers(append(key, ports...), b.to))
 }
 
-// difference is the bundle for the ports by which one destination differs, or
-// nil if it does not.
-func (c *comparison) difference(byPorts map[string]*bundle, from *kin, to int, self bool, more, less []*part) *bundle {
-	ports := through(more, from.one, to, self).without(through(less, from.one, to, self)).news()
-	if len(ports) == 0 {
-		return nil
+func appendNumbers(key []byte, numbers []int32) []byte {
+	for _, n := range numbers {
+		key = binary.LittleEndian.AppendUint32(key, uint32(n))
 	}
-	b := byPorts[ports.key()]
-	if b == nil {
-		b = &bundle{from.atoms.common(from.atoms), make(set, len(c.u.atoms)), ownAsOthers, ports, first(more, from.one, to, self, ports)}
-		byPorts[ports.key()] = b
+	return key
+}
+
+// sides are the parts that have one kin among their sources, on both sides.
+type sides struct{ more, less []*part }
+
+// byKin are the parts of each kin of sources.
+func (c *comparison) byKin(more, less []*part) []sides {
+	all := make([]sides, len(c.from.one))
+	for _, p := range more {
+		for _, from := range c.from.list(p.src) {
+			c.u.spend(perWord)
+			all[from].more = append(all[from].more, p)
+		}
+		if c.u.err != nil {
+			return nil
+		}
 	}
-	return b
+	for _, p := range less {
+		for _, from := range c.from.list(p.src) {
+			if len(all[from].more) > 0 {
+				c.u.spend(perWord)
+				all[from].less = append(all[from].less, p)
+			}
+		}
+		if c.u.err != nil {
+			return nil
+		}
+	}
+	return all
+}
+
+// An opening is what some parts let through and others do not.
+type opening struct {
+	ports reach
+	key   string // of ports
+	at    Position
+}
+
+// opening is what the first parts let through and the second do not.
+func (c *comparison) opening(more, less []*part) *opening {
+	key := make([]byte, 0, 4*(len(more)+len(less))+4)
+	for _, p := range more {
+		key = appendNumbers(key, []int32{p.number})
+	}
+	key = appendNumbers(key, []int32{-1})
+	for _, p := range less {
+		key = appendNumbers(key, []int32{p.number})
+	}
+	c.u.spend(perWord + len(key)/2)
+	o := c.openings[string(key)]
+	if o == nil {
+		o = &opening{ports: c.through(more).without(c.through(less)).news()}
+		o.key = o.ports.key()
+		for _, p := range more {
+			if p.ports.touches(o.ports) {
+				o.at = p.at
+				break
+			}
+		}
+		c.openings[string(key)] = o
+	}
+	return o
 }
 
 // through is what parts let through.
-func through(parts []*part, from, to int, self bool) (r reach) {
+func (c *comparison) through(parts []*part) reach {
+	var spans []span
 	for _, p := range parts {
-		if p.leads(from, to, self) {
-			r = r.and(p.ports)
-		}
+		spans = append(spans, p.ports...)
 	}
-	return r
+	c.u.spend(perWord * 4 * len(spans))
+	return reachOf(spans...)
 }
 
-func (p *part) leads(from, to int, self bool) bool {
-	return p.src[from] == 1 && (p.dst[to] == 1 || self && p.self)
-}
-
-// first is where the first of the parts stands that let some ports through.
-func first(parts []*part, from, to int, self bool, ports reach) Position {
-	for _, p := range parts {
-		if p.leads(from, to, self) && p.ports.touches(ports) {
-			return p.at
-		}
-	}
-	return Position{}
-}
+// perLine is what a line costs, in steps: to make, to sort and to print.
+const perLine = 3000
 
 func (c *comparison) line(b *bundle) Line {
+	c.u.spend(perWord * len(b.ports))
 	l := Line{Ports: b.ports.words(), At: b.at}
-	l.Who, l.WhoExcept = c.cover(b.who, c.u.sources)
-	l.To, l.ToExcept = c.cover(b.to, c.u.destinations)
+	l.Who, l.WhoExcept = c.who.cover(c.from.set(b.who))
+	l.To, l.ToExcept = c.to.cover(c.into.set(b.to))
 	switch b.own {
 	case ownNot:
-		l.ToExcept = append(l.ToExcept, "autogroup:self")
+		l.ToExcept = append(slices.Clip(l.ToExcept), "autogroup:self")
 	case ownToo:
-		l.To = append(l.To, "autogroup:self")
+		l.To = append(slices.Clip(l.To), "autogroup:self")
 	}
 	return l
 }
 
-func compareLines(l, m *Line) int {
-	return cmp.Or(compareNames(l.Who, m.Who), compareNames(l.To, m.To), compareNames(l.Ports, m.Ports),
-		compareNames(l.WhoExcept, m.WhoExcept), compareNames(l.ToExcept, m.ToExcept))
+func (u *universe) compareLines(l, m *Line) int {
+	return cmp.Or(u.compareNames(l.Who, m.Who), u.compareNames(l.To, m.To), u.compareNames(l.Ports, m.Ports),
+		u.compareNames(l.WhoExcept, m.WhoExcept), u.compareNames(l.ToExcept, m.ToExcept))
 }
 
-func compareNames(a, b []string) int {
+func (u *universe) compareNames(a, b []string) int {
+	if len(a) > 0 && len(a) == len(b) && &a[0] == &b[0] {
+		return 0
+	}
 	for i := range min(len(a), len(b)) {
-		if c := inOrder(a[i], b[i]); c != 0 {
+		if !u.spend(perWord) {
+			return 0
+		}
+		if c := u.inOrder(a[i], b[i]); c != 0 {
 			return c
 		}
 	}

@@ -2,15 +2,22 @@ package policyfile
 
 import (
 	"cmp"
+	"context"
+	"fmt"
+	"slices"
 	"sort"
 	"strings"
 )
 
-// Effects are what a change of a policy means for whoever uses the tailnet.
+// Effects are what a change of a policy means for those who use the tailnet.
 type Effects struct {
 	Gains       []Line `json:"gains"`
 	Loses       []Line `json:"loses"`
 	NotComputed []Note `json:"not_computed"`
+
+	// GaveUp says why gains and losses were not computed at all; "" if they were.
+	// Nothing else is set then: a change may take or give anything.
+	GaveUp string `json:"gave_up,omitempty"`
 }
 
 // A Line says who may reach what now, or no longer.
@@ -36,35 +43,84 @@ type Note struct {
 // tags and addresses they name, and the rest of the members, tags and so on.
 // Everybody whom a file names by a login is taken for a member of the tailnet.
 // An address is only ever an address: whose it is, no file says.
-func Effect(old, new *File) Effects {
-	a, b := old.policy(), new.policy()
-	u := newUniverse(a, b)
-	was, is := a.access(u, true), b.access(u, false)
-	c := newComparison(u, a, b, append(was.parts, is.parts...))
-	notes := append(changed(is.notes, was.notes), changed(was.notes, is.notes)...)
-	return Effects{
-		Gains:       c.lines(is.parts, was.parts),
-		Loses:       c.lines(was.parts, is.parts),
-		NotComputed: append(notes, otherSections(old, new)...),
+//
+// A comparison that would take too long is given up: see Effects.GaveUp. The
+// error is that of the context.
+func Effect(ctx context.Context, old, new *File) (Effects, error) {
+	b := newBudget(ctx, mostSteps)
+	e := effect(b, old, new)
+	switch {
+	case ctx.Err() != nil:
+		return Effects{}, ctx.Err()
+	case b.err != nil:
+		return Effects{GaveUp: b.err.Error()}, nil
 	}
+	return e, nil
+}
+
+func effect(budget *budget, old, new *File) Effects {
+	a, b := old.policy(), new.policy()
+	u := newUniverse(budget, a, b)
+	was, is := a.access(u, true), b.access(u, false)
+	notes := append(changed(is.notes, was.notes), changed(was.notes, is.notes)...)
+	e := Effects{NotComputed: append(notes, otherSections(old, new)...)}
+	lost, gained := apart(was, is), apart(is, was)
+	if len(lost)+len(gained) > 0 {
+		kept, before := near(lost, is.parts), near(gained, was.parts)
+		c := newComparison(u, a, b, slices.Concat(lost, kept, gained, before))
+		e.Gains, e.Loses = c.lines(gained, before), c.lines(lost, kept)
+	}
+	return e
 }
 
 // Empty says that nobody gains or loses anything, as far as can be told.
-func (e Effects) Empty() bool { return len(e.Gains)+len(e.Loses)+len(e.NotComputed) == 0 }
+func (e Effects) Empty() bool {
+	return len(e.Gains)+len(e.Loses)+len(e.NotComputed) == 0 && e.GaveUp == ""
+}
 
 // A part is a piece of a rule whose sources may all reach all its destinations.
 type part struct {
-	src, dst set
+	src, dst *interned
 	self     bool // each person's own nodes, too
 	ports    reach
 	at       Position
+	number   int32 // in a comparison
+}
+
+// An interned set is the same pointer for all parts that have it.
+type interned struct {
+	set
+	number int
+}
+
+func (p *part) key() string {
+	return fmt.Sprint(p.src.number, p.dst.number, p.self, p.ports.key())
 }
 
 // An access is what a policy allows.
 type access struct {
 	gone  bool
-	parts []*part
+	parts []*part // in the order of the rules, none twice
+	keys  map[string]bool
 	notes map[string]Note // by all that they depend on
+}
+
+func (a *access) add(p *part) {
+	if key := p.key(); !a.keys[key] {
+		a.keys[key] = true
+		a.parts = append(a.parts, p)
+	}
+}
+
+// apart are the parts of some that the others have not. What both have changes
+// nothing by itself.
+func apart(some, others *access) (all []*part) {
+	for _, p := range some.parts {
+		if !others.keys[p.key()] {
+			all = append(all, p)
+		}
+	}
+	return all
 }
 
 func (a *access) note(r *rule, key, reason string) {
@@ -72,8 +128,11 @@ func (a *access) note(r *rule, key, reason string) {
 }
 
 func (p *policy) access(u *universe, gone bool) *access {
-	a := &access{gone: gone, notes: map[string]Note{}}
+	a := &access{gone: gone, keys: map[string]bool{}, notes: map[string]Note{}}
 	for i := range p.all {
+		if u.err != nil {
+			break
+		}
 		if r := &p.all[i]; r.problem != "" {
 			a.note(r, r.text, "a rule that cannot be read: "+r.problem)
 		} else {
@@ -85,39 +144,61 @@ func (p *policy) access(u *universe, gone bool) *access {
 
 // compile adds a rule: what it allows for sure, and notes of the rest.
 func (p *policy) compile(u *universe, r *rule, a *access) {
-	src := p.selection(u, r.src)
-	from := src.atoms.common(u.sources)
-	if src.unknown != "" {
-		a.note(r, r.text, "a source that nothing here defines:"+src.unknown)
+	src := p.selection(u, r.src, 0)
+	from := u.intern(src.atoms.common(u.sources))
+	if src.unknown != nil {
+		a.note(r, r.text+src.unknown.key(), "a source that nothing here defines: "+u.unknownNames(src.unknown))
 	}
 	if src.self || src.internet {
 		a.note(r, r.text, "a source that can only be a destination")
 	}
 	if r.app != "" {
-		a.note(r, from.key()+p.selection(u, r.appTo).atoms.key()+r.app+r.posture+" "+r.via, "capabilities of applications (app)")
+		to := u.intern(p.selection(u, r.appTo, 0).atoms)
+		a.note(r, fmt.Sprint(from.number, to.number)+r.app+r.posture+" "+r.via, "capabilities of applications (app)")
 	}
 	for _, t := range r.to {
-		dst := p.selection(u, t.dst)
-		to := dst.atoms.common(u.destinations)
-		key := from.key() + to.key() + t.ports.key()
-		if dst.self {
-			key += "self"
+		if u.err == nil {
+			p.compileTarget(u, r, &t, from, a)
 		}
-		if dst.unknown != "" {
-			a.note(r, r.text, "a destination that nothing here defines:"+dst.unknown)
-		}
-		switch {
-		case r.posture != "":
-			a.note(r, key+r.posture+" "+r.via, "depends on the posture of the device (srcPosture)")
-			continue
-		case r.via != "":
-			a.note(r, key+r.via, "depends on the way that traffic takes (via)")
-			continue
-		case dst.internet:
-			a.note(r, key, "the way out by an exit node (autogroup:internet)")
-		}
-		a.parts = append(a.parts, &part{from, to, dst.self, t.ports, r.at})
 	}
+}
+
+func (p *policy) compileTarget(u *universe, r *rule, t *target, from *interned, a *access) {
+	dst := p.selection(u, t.dst, 0)
+	to := &part{src: from, dst: u.intern(dst.atoms.common(u.destinations)), self: dst.self, ports: t.ports, at: r.at}
+	if dst.unknown != nil {
+		a.note(r, r.text+dst.unknown.key(), "a destination that nothing here defines: "+u.unknownNames(dst.unknown))
+	}
+	switch {
+	case r.posture != "":
+		a.note(r, to.key()+r.posture+" "+r.via, "depends on the posture of the device (srcPosture)")
+		return
+	case r.via != "":
+		a.note(r, to.key()+r.via, "depends on the way that traffic takes (via)")
+		return
+	case dst.internet:
+		a.note(r, to.key(), "the way out by an exit node (autogroup:internet)")
+	}
+	a.add(to)
+}
+
+// near are the parts of others that may let through some of what parts do.
+func near(parts, others []*part) (all []*part) {
+	if len(parts) == 0 {
+		return nil
+	}
+	src, dst, self := make(set, len(parts[0].src.set)), make(set, len(parts[0].src.set)), false
+	for _, p := range parts {
+		src.addAll(p.src.set)
+		dst.addAll(p.dst.set)
+		self = self || p.self
+	}
+	for _, p := range others {
+		if p.src.meets(src) && (self || p.self || p.dst.meets(dst)) {
+			all = append(all, p)
+		}
+	}
+	return all
 }
 
 // changed are the notes of the first that the second has not.

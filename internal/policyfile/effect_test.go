@@ -112,5 +112,14 @@ func effect(t testing.TB, old, new string) policyfile.Effects {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return policyfile.Effect(a, b)
+	return between(t, a, b)
+}
+
+func between(t testing.TB, old, new *policyfile.File) policyfile.Effects {
+	t.Helper()
+	e, err := policyfile.Effect(t.Context(), old, new)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
 }

@@ -8,6 +8,9 @@ import (
 // Text is the effects for people, a line each.
 func (e Effects) Text() string {
 	var b strings.Builder
+	if e.GaveUp != "" {
+		fmt.Fprintf(&b, "not computed  who gains and who loses: %s. The change may give or take any access\n", e.GaveUp)
+	}
 	for _, l := range e.Loses {
 		fmt.Fprintf(&b, "loses  %v\n", l)
 	}

@@ -57,19 +57,20 @@ func reachOf(spans ...span) (r reach) {
 
 func (r reach) and(other reach) reach { return reachOf(slices.Concat(r, other)...) }
 
+// without needs both in order, as they are: it looks at each span once.
 func (r reach) without(other reach) (left reach) {
 	for _, s := range r {
+		for len(other) > 0 && other[0].to < s.from {
+			other = other[1:]
+		}
 		for _, o := range other {
-			if o.to < s.from || o.from > s.to {
-				continue
+			if o.from > s.to || s.from > s.to {
+				break
 			}
 			if o.from > s.from {
 				left = append(left, span{s.from, o.from - 1})
 			}
 			s.from = o.to + 1
-			if s.from > s.to {
-				break
-			}
 		}
 		if s.from <= s.to {
 			left = append(left, s)
@@ -87,11 +88,14 @@ func (r reach) news() reach {
 }
 
 func (r reach) touches(other reach) bool {
-	for _, s := range r {
-		for _, o := range other {
-			if o.from <= s.to && s.from <= o.to {
-				return true
-			}
+	for len(r) > 0 && len(other) > 0 {
+		switch {
+		case r[0].to < other[0].from:
+			r = r[1:]
+		case other[0].to < r[0].from:
+			other = other[1:]
+		default:
+			return true
 		}
 	}
 	return false
@@ -116,13 +120,25 @@ func (r reach) words() (all []string) {
 	all = portWords(all, "", t.without(onlyTCP))
 	all = portWords(all, "tcp:", onlyTCP)
 	all = portWords(all, "udp:", onlyUDP)
-	for p := range 256 {
-		if ports := r.of(uint8(p)); len(ports) > 0 && p != tcp && p != udp && p != icmp {
-			all = portWords(all, protocolName(uint8(p))+":", ports)
+	for _, p := range r.protocols() {
+		if p != tcp && p != udp && p != icmp {
+			all = portWords(all, protocolName(p)+":", r.of(p))
 		}
 	}
 	if len(all) == 0 {
 		all = portWords(all, "icmp:", r.of(icmp))
+	}
+	return all
+}
+
+// protocols are those that the reach has ports of, in order.
+func (r reach) protocols() (all []uint8) {
+	next := uint32(0)
+	for _, s := range r {
+		for p := max(next, s.from>>16); p <= s.to>>16; p++ {
+			all = append(all, uint8(p))
+			next = p + 1
+		}
 	}
 	return all
 }

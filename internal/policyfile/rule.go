@@ -1,6 +1,7 @@
 package policyfile
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"slices"
@@ -62,7 +63,7 @@ func wrongKind(err error) string {
 }
 
 func (r *rule) readGrant(t *ruleText) {
-	var open reach
+	var open []span
 	for _, one := range t.IP {
 		protocol, list, ok := strings.Cut(one, ":")
 		if !ok {
@@ -72,11 +73,11 @@ func (r *rule) readGrant(t *ruleText) {
 		if !good || ok && protocol == "" {
 			r.problem = "ip has " + quote(one)
 		}
-		open = open.and(some)
+		open = append(open, some...)
 	}
 	r.src, r.via = t.Src, strings.Join(t.Via, " ")
 	if len(open) > 0 {
-		r.to = []target{{t.Dst, open}}
+		r.to = []target{{t.Dst, reachOf(open...)}}
 	}
 	if app := string(t.App); app != "" && app != "null" && app != "{}" {
 		r.app, r.appTo = app, t.Dst
@@ -99,14 +100,24 @@ func (r *rule) readACL(t *ruleText) {
 	}
 }
 
-// conditions are those of a rule, or of the policy for all that have none.
+// conditions are the postures of a rule, or the policy's own for rules that have
+// none: each with a digest of what it demands.
 func (p *policy) conditions(names []string) string {
 	if len(names) == 0 {
 		names = p.DefaultSrcPosture
 	}
-	all := ""
+	var all strings.Builder
 	for _, name := range slices.Sorted(slices.Values(names)) {
-		all += " " + name + string(p.Postures[name])
+		all.WriteString(" " + name + p.digests[name])
 	}
-	return all
+	return all.String()
+}
+
+// digest has rules that name a posture hold a digest instead of its text.
+func (p *policy) digest() {
+	p.digests = map[string]string{}
+	for name, text := range p.Postures {
+		sum := sha256.Sum256(text)
+		p.digests[name] = string(sum[:])
+	}
 }

@@ -2,6 +2,8 @@ package policyfile
 
 import (
 	"cmp"
+	"fmt"
+	"sort"
 	"strings"
 )
 
@@ -13,25 +15,38 @@ type atom = selector
 
 // A universe is all atoms of two policies.
 type universe struct {
-	atoms        []atom
-	sources      set
-	destinations set
+	*budget
+	atoms   []atom // addresses last, in their order
+	numbers map[string]int
+	single  map[string]int // atoms that select themselves and nothing else
+	firstIP int
+
+	sources, destinations              set
+	outside, everyone, members, tagged set
+	domains                            map[string]set // by selector, once they were asked for
+
+	unknowns       []string // selectors that no policy defines
+	unknownNumbers map[string]int
+	parsed         map[string]selector // what a text selects by
+	sets           map[string]*interned
 }
 
-func newUniverse(policies ...*policy) *universe {
-	u := &universe{}
-	seen := map[string]bool{}
+func newUniverse(b *budget, policies ...*policy) *universe {
+	u := &universe{
+		budget: b, numbers: map[string]int{}, single: map[string]int{}, domains: map[string]set{},
+		unknownNumbers: map[string]int{}, parsed: map[string]selector{}, sets: map[string]*interned{},
+	}
 	var blocks []block
 	add := func(name string, groups map[string][]string) {
-		s := parseSelector(name)
+		s := u.parse(name)
 		_, isDefined := groups[s.name]
+		_, isThere := u.numbers[s.name]
 		switch {
 		case s.class == anAddress:
 			blocks = append(blocks, s.block)
-		case isDefined, seen[s.name], s.class == aHost, s.class == anIPSet, s.class == ownNodes, s.class == theInternet, s.class == unknown:
+		case isDefined, isThere, s.class == aHost, s.class == anIPSet, s.class == ownNodes, s.class == theInternet, s.class == unknown:
 		default:
-			seen[s.name] = true
-			u.atoms = append(u.atoms, s)
+			u.addAtom(s)
 		}
 	}
 	for _, name := range rests {
@@ -42,19 +57,104 @@ func newUniverse(policies ...*policy) *universe {
 			add(name, p.Groups)
 		}
 	}
+	u.firstIP = len(u.atoms)
 	for _, b := range cut(blocks) {
 		u.atoms = append(u.atoms, atom{anAddress, b.String(), b})
 	}
-	u.sources, u.destinations = make(set, len(u.atoms)), make(set, len(u.atoms))
-	for i, a := range u.atoms {
+	u.sort()
+	return u
+}
+
+func (u *universe) addAtom(a atom) {
+	u.numbers[a.name] = len(u.atoms)
+	if a.class >= aRole && a.class != aDomain && a.class != aTagged {
+		u.single[a.name] = len(u.atoms)
+	}
+	u.atoms = append(u.atoms, a)
+}
+
+// sort puts the atoms into the sets that wide selectors mean.
+func (u *universe) sort() {
+	u.sources, u.destinations, u.outside, u.everyone = u.newSet(), u.newSet(), u.newSet(), u.newSet()
+	u.members, u.tagged = u.newSet(), u.newSet()
+	for i := range u.atoms {
+		a := &u.atoms[i]
+		u.outside.add(i)
+		if a.class != outsiders {
+			u.everyone.add(i)
+		}
 		if a.class != aService {
-			u.sources[i] = 1
+			u.sources.add(i)
 		}
 		if a.class != aGuest && a.class != outsiders {
-			u.destinations[i] = 1
+			u.destinations.add(i)
+		}
+		if isPerson(a) {
+			u.members.add(i)
+		}
+		if a.class == aTag || a.class == aTagged {
+			u.tagged.add(i)
 		}
 	}
-	return u
+}
+
+// newSet is an empty set.
+func (u *universe) newSet() set {
+	n := wordsFor(len(u.atoms))
+	u.spend(perWord * (n + 1))
+	return make(set, n)
+}
+
+// parse is parseSelector, once for each text.
+func (u *universe) parse(text string) selector {
+	s, ok := u.parsed[text]
+	if !ok {
+		u.spend(perWord * 4)
+		s = parseSelector(text)
+		u.parsed[text] = s
+	}
+	return s
+}
+
+// unknown is a set of one selector that cannot be followed.
+func (u *universe) unknown(text string) set {
+	n, ok := u.unknownNumbers[text]
+	if !ok {
+		n = len(u.unknowns)
+		u.unknowns = append(u.unknowns, text)
+		u.unknownNumbers[text] = n
+	}
+	u.spend(perWord * wordsFor(n+1))
+	s := make(set, wordsFor(n+1))
+	s.add(n)
+	return s
+}
+
+// unknownNames are the first of such selectors.
+func (u *universe) unknownNames(unknown set) string {
+	var names []string
+	for i := range unknown.all() {
+		if len(names) > mostListed {
+			break
+		}
+		names = append(names, u.unknowns[i])
+	}
+	if more := unknown.len() - mostListed; more > 1 {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:mostListed], " "), more)
+	}
+	return strings.Join(names, " ")
+}
+
+// intern is the one copy of a set that parts use.
+func (u *universe) intern(s set) *interned {
+	u.spend(perWord * len(s))
+	key := s.key()
+	one := u.sets[key]
+	if one == nil {
+		one = &interned{s, len(u.sets)}
+		u.sets[key] = one
+	}
+	return one
 }
 
 // rests are selectors that are there whether they are used or not; the widest
@@ -65,36 +165,57 @@ var rests = []string{"autogroup:danger-all", "*", "autogroup:member", "autogroup
 func isPerson(a *atom) bool { return a.class >= aMember && a.class <= aUser }
 
 // of are the atoms that a selector selects by itself, without looking into a
-// policy: groups, hosts and IP sets need one.
+// policy: groups, hosts and IP sets need one. The caller must not change them.
 func (u *universe) of(s selector) set {
-	all := make(set, len(u.atoms))
-	for i := range u.atoms {
-		if selects(&s, &u.atoms[i]) {
-			all[i] = 1
-		}
+	switch s.class {
+	case outsiders:
+		return u.outside
+	case everyone:
+		return u.everyone
+	case aMember:
+		return u.members
+	case aTagged:
+		return u.tagged
+	case aDomain:
+		return u.domain(s)
+	}
+	all := u.newSet()
+	if s.class == anAddress {
+		u.addBlock(all, s.block)
+	} else if i, ok := u.numbers[s.name]; ok && u.atoms[i].class == s.class {
+		all.add(i)
 	}
 	return all
 }
 
-func selects(s *selector, a *atom) bool {
-	switch s.class {
-	case outsiders:
-		return true
-	case everyone:
-		return a.class != outsiders
-	case aMember:
-		return isPerson(a)
-	case aTagged:
-		return a.class == aTag || a.class == aTagged
-	case aDomain:
-		return a.name == s.name || a.class == aUser && strings.HasSuffix(a.name, s.name[len("user:*"):])
-	case anAddress:
-		return a.class == anAddress && s.block.from <= a.block.from && a.block.to <= s.block.to
+// addBlock adds the addresses of a block that begins and ends where atoms do.
+func (u *universe) addBlock(to set, b block) {
+	ips := u.atoms[u.firstIP:]
+	first := sort.Search(len(ips), func(i int) bool { return ips[i].block.from >= b.from })
+	for i := first; i < len(ips) && ips[i].block.to <= b.to; i++ {
+		u.spend(1)
+		to.add(u.firstIP + i)
 	}
-	return a.class == s.class && a.name == s.name
+}
+
+// domain are the users of a domain, with the rest of them.
+func (u *universe) domain(s selector) set {
+	all, ok := u.domains[s.name]
+	if ok {
+		return all
+	}
+	all = u.newSet()
+	for i := range u.members.all() {
+		u.spend(1)
+		if a := &u.atoms[i]; a.name == s.name || a.class == aUser && strings.HasSuffix(a.name, s.name[len("user:*"):]) {
+			all.add(i)
+		}
+	}
+	u.domains[s.name] = all
+	return all
 }
 
 // inOrder puts names as people look for them: * first, then by kind and name.
-func inOrder(a, b string) int {
-	return cmp.Or(int(parseSelector(a).class)-int(parseSelector(b).class), strings.Compare(a, b))
+func (u *universe) inOrder(a, b string) int {
+	return cmp.Or(int(u.parse(a).class)-int(u.parse(b).class), strings.Compare(a, b))
 }
