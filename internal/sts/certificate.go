@@ -8,6 +8,7 @@ import (
 
 	"github.com/tailjoin/tailjoin/internal/diag"
 	"github.com/tailjoin/tailjoin/internal/sts/config"
+	"github.com/tailjoin/tailjoin/internal/sts/ownfile"
 )
 
 // tlsOf is what connections are secured with; nil if they are not.
@@ -43,7 +44,7 @@ func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	if err == nil && c.read != nil && info.ModTime().Equal(c.changed) {
 		return c.read, nil
 	}
-	pair, err := tls.LoadX509KeyPair(c.certFile, c.keyFile)
+	pair, err := ownfile.ReadPair(c.certFile, c.keyFile)
 	if err != nil && c.read != nil { // half of it may be written yet
 		return c.read, nil
 	} else if err != nil {

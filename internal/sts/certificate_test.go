@@ -9,9 +9,11 @@ import (
 	"math/big"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/tailjoin/tailjoin/internal/diag"
 	"github.com/tailjoin/tailjoin/internal/sts/config"
 )
 
@@ -70,6 +72,51 @@ func TestCertificate_isReadAgainWhenItIsRenewed(t *testing.T) {
 	renew(t, dir, 4, at.Add(3*time.Minute))
 	if got := number(); got != 4 {
 		t.Errorf("written: certificate %d", got)
+	}
+}
+
+func TestCertificate_isNotWhatAnotherUserCanWrite(t *testing.T) {
+	for _, file := range []string{"cert.pem", "key.pem"} {
+		dir := t.TempDir()
+		c := renew(t, dir, 1, time.Now())
+		if err := os.Chmod(filepath.Join(dir, file), 0o602); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := tlsOf(&Node{}, c); err == nil {
+			t.Errorf("%s was accepted", file)
+		}
+	}
+}
+
+// Another user puts a link where the audit is to be: it would be added to what
+// the link names.
+func TestAuditTo_followsNoLink(t *testing.T) {
+	dir := t.TempDir()
+	target, link := filepath.Join(dir, "target"), filepath.Join(dir, "audit")
+	if err := os.WriteFile(target, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(target, link); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := (&front{}).auditTo(config.Audit{Path: link}); err == nil || !strings.Contains(diag.As(err).Text(), "symbolic link") {
+		t.Errorf("a link: %v", err)
+	}
+	if err := os.Chmod(target, 0o602); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := (&front{}).auditTo(config.Audit{Path: target}); err == nil {
+		t.Error("a file that others can write")
+	}
+	for _, path := range []string{filepath.Join(dir, "new"), os.DevNull} {
+		file, err := (&front{}).auditTo(config.Audit{Path: path})
+		if err != nil {
+			t.Fatal(err)
+		}
+		file.Close()
+	}
+	if info, err := os.Stat(filepath.Join(dir, "new")); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the new file is %v, %v", info, err)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/tailjoin/tailjoin/internal/diag"
 	"github.com/tailjoin/tailjoin/internal/sts/config"
+	"github.com/tailjoin/tailjoin/internal/sts/ownfile"
 )
 
 // logger is for words to people, or to what collects them.
@@ -31,12 +32,16 @@ func isTerminal(w io.Writer) bool {
 	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
+// auditRule is for the file of the audit. It is not followed if it is a link,
+// which another user could have put into a shared directory.
+var auditRule = ownfile.Rule{Forbidden: 0o022, NoLink: true, Device: true}
+
 // auditTo opens what the audit is written to.
 func (f *front) auditTo(c config.Audit) (io.WriteCloser, error) {
 	if c.Path == "-" {
 		return keptOpen{f.Out}, nil
 	}
-	file, err := os.OpenFile(c.Path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	file, err := ownfile.OpenFile(c.Path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600, auditRule)
 	if err != nil {
 		return nil, diag.Input("the audit cannot be written", "name a file that this user may write, or - for the standard output: audit.path",
 			diag.Fact{Name: "because", Value: err.Error()})

@@ -333,7 +333,7 @@ func TestTiming_isThatOfTheLongestToken(t *testing.T) {
 	}
 }
 
-func TestFind_looksWhereTsiamDoes(t *testing.T) {
+func TestFind_looksWhereTsiamDoesAndNotInTheCurrentDirectory(t *testing.T) {
 	home := t.TempDir()
 	t.Chdir(t.TempDir())
 	vars := map[string]string{"HOME": home}
@@ -342,9 +342,10 @@ func TestFind_looksWhereTsiamDoes(t *testing.T) {
 		t.Errorf("nothing is there, found %q", got)
 	}
 	for _, step := range []struct{ path, name, want string }{
+		{"config.yml", "", ""}, // the current directory can be another user's
+		{"config.yaml", "", ""},
+		{filepath.Join(home, ".tsiam", "config.yml"), "", filepath.Join(home, ".tsiam", "config.yml")},
 		{filepath.Join(home, ".tsiam", "config.yaml"), "", filepath.Join(home, ".tsiam", "config.yaml")},
-		{"config.yml", "", "config.yml"},
-		{"config.yaml", "", "config.yaml"},
 		{"", "TSIAM_CONFIG", "elsewhere.yaml"},
 		{"", "TAILJOIN_STS_CONFIG", "ours.yaml"},
 	} {
@@ -365,4 +366,74 @@ func TestFind_looksWhereTsiamDoes(t *testing.T) {
 	if got := config.Find("named.yaml", env); got != "named.yaml" {
 		t.Errorf("found %q", got)
 	}
+}
+
+// Without an absolute HOME, ~/.tsiam would be in the current directory.
+func TestFind_needsAHome(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if err := os.Mkdir(".tsiam", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(".tsiam", "config.yaml"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, home := range []string{"", "."} {
+		if got := config.Find("", func(string) string { return home }); home == "" && got != "" {
+			t.Errorf("found %q", got)
+		}
+		vars := map[string]string{"HOME": home}
+		if got := config.Find("", func(name string) string { return vars[name] }); got != "" {
+			t.Errorf("with the home %q: found %q", home, got)
+		}
+	}
+}
+
+// The attacks of another user on files that decide what the service does.
+func TestLoad_trustsNoFileThatAnotherUserCanHaveWritten(t *testing.T) {
+	const nobody = 65534
+	good := "tokens: {allowedAudiences: [x]}\nsigningKey: {storage: memory}\n"
+	for name, spoil := range map[string]func(path string) error{
+		"that others can write":       func(path string) error { return os.Chmod(path, 0o602) },
+		"that its group can write":    func(path string) error { return os.Chmod(path, 0o620) },
+		"that belongs to another":     func(path string) error { return os.Chown(path, nobody, nobody) },
+		"that is a pipe, and waits":   func(path string) error { return errors.Join(os.Remove(path), mkfifo(path)) },
+		"that is a link to a foreign": func(path string) error { return replaceByLink(path, nobody) },
+	} {
+		if os.Geteuid() != 0 && strings.Contains(name, "belongs") || os.Geteuid() != 0 && strings.Contains(name, "foreign") {
+			continue // only root can give a file away
+		}
+		dir := t.TempDir()
+		settings, key := filepath.Join(dir, "config.yaml"), filepath.Join(dir, "authkey")
+		for path, content := range map[string]string{settings: good + "tsnet: {authKey: 'file:" + key + "'}\n", key: "tskey-auth-x"} {
+			if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		load := func() error {
+			_, err := config.Load(config.Source{File: settings, Env: func(string) string { return "" }, Flags: func(string) (string, bool) { return "", false }})
+			return err
+		}
+		if err := load(); err != nil {
+			t.Fatalf("before: %v", err)
+		}
+		for _, path := range []string{key, settings} {
+			if err := spoil(path); err != nil {
+				t.Fatal(err)
+			}
+			p, ok := errors.AsType[*diag.Problem](load())
+			if !ok || !strings.Contains(p.Text(), path+" ") {
+				t.Errorf("a file %s: %v", name, p)
+			}
+			if path == key { // the next one alone
+				if err := errors.Join(os.RemoveAll(key), os.WriteFile(key, []byte("tskey-auth-x"), 0o600)); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+}
+
+func replaceByLink(path string, owner int) error {
+	moved := path + ".moved"
+	return errors.Join(os.Rename(path, moved), os.Chown(moved, owner, owner), os.Symlink(moved, path))
 }

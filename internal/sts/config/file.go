@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/tailjoin/tailjoin/internal/diag"
+	"github.com/tailjoin/tailjoin/internal/sts/ownfile"
 	"go.yaml.in/yaml/v3"
 )
 
@@ -17,7 +18,7 @@ func mergeFile(root *yaml.Node, path string) error {
 	if path == "" {
 		return nil
 	}
-	file, err := os.Open(path)
+	file, err := ownfile.OpenFile(path, os.O_RDONLY, 0, ownfile.Shared)
 	if err != nil {
 		return wrong(path, err)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/tailjoin/tailjoin/internal/diag"
 	"github.com/tailjoin/tailjoin/internal/secret"
+	"github.com/tailjoin/tailjoin/internal/sts/ownfile"
 	"go.yaml.in/yaml/v3"
 )
 
@@ -133,9 +134,14 @@ func put(root *yaml.Node, path []string, value *yaml.Node) {
 	root.Content = append(root.Content, &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: path[0]}, value)
 }
 
-// places are where a file is looked for that nobody named: ours, then tsiam's.
+// places are where a file is looked for that was not named: ours, then tsiam's.
+// The current directory is none of them: it can be another user's.
 func places(home string) (all []string) {
-	for _, dir := range []string{"/etc/tailjoin-sts", ".", filepath.Join(home, ".tsiam"), "/etc/tsiam"} {
+	dirs := []string{"/etc/tailjoin-sts", filepath.Join(home, ".tsiam"), "/etc/tsiam"}
+	if !filepath.IsAbs(home) {
+		dirs = slices.Delete(dirs, 1, 2)
+	}
+	for _, dir := range dirs {
 		all = append(all, filepath.Join(dir, "config.yaml"), filepath.Join(dir, "config.yml"))
 	}
 	return all
@@ -171,12 +177,12 @@ func (c *Config) readSecrets() error {
 		if !ok {
 			continue
 		}
-		raw, err := os.ReadFile(path)
+		raw, err := ownfile.Read(path, ownfile.Shared)
 		if err == nil && len(strings.TrimSpace(string(raw))) == 0 {
 			err = &fs.PathError{Op: "read", Path: path, Err: errors.New("it is empty")}
 		}
 		if err != nil {
-			return diag.Input("a secret cannot be read from its file", "see that this user can read the file, and that it holds the secret and nothing else",
+			return diag.Input("a secret cannot be read from its file", "see that this user can read the file, that it holds the secret and nothing else, and that no other user can write it",
 				diag.Fact{Name: "because", Value: err.Error()})
 		}
 		s.Text = secret.New(strings.TrimSpace(string(raw)))

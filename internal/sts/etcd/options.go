@@ -7,12 +7,12 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 
 	"github.com/tailjoin/tailjoin/internal/diag"
 	"github.com/tailjoin/tailjoin/internal/httpurl"
 	"github.com/tailjoin/tailjoin/internal/secret"
+	"github.com/tailjoin/tailjoin/internal/sts/ownfile"
 )
 
 // Options say where the keys are.
@@ -63,7 +63,7 @@ func checkEndpoint(endpoint string) error {
 func (o Options) tls() (*tls.Config, error) {
 	c := &tls.Config{MinVersion: tls.VersionTLS12}
 	if o.CAFile != "" {
-		pem, err := os.ReadFile(o.CAFile)
+		pem, err := ownfile.Read(o.CAFile, ownfile.Shared)
 		c.RootCAs = x509.NewCertPool()
 		if err == nil && !c.RootCAs.AppendCertsFromPEM(pem) {
 			err = errors.New("it holds no certificate in PEM")
@@ -77,7 +77,7 @@ func (o Options) tls() (*tls.Config, error) {
 	}
 	// Read for each connection: somebody renews them.
 	own := func() (*tls.Certificate, error) {
-		pair, err := tls.LoadX509KeyPair(o.CertFile, o.KeyFile)
+		pair, err := ownfile.ReadPair(o.CertFile, o.KeyFile)
 		return &pair, err
 	}
 	c.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return own() }

@@ -111,3 +111,26 @@ func TestStore_provesItselfByACertificateAndWantsOne(t *testing.T) {
 		}
 	}
 }
+
+// Another user who can write one of the files decides with whom the keys are
+// shared.
+func TestNew_trustsNoFileThatAnotherUserCanWrite(t *testing.T) {
+	t.Parallel()
+	a := newAuthority(t)
+	o := etcd.Options{Endpoints: []string{"https://127.0.0.1:1"}, Key: key, CAFile: a.file}
+	o.CertFile, o.KeyFile = a.issue(t, "sts")
+	if _, err := etcd.New(o); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{o.CAFile, o.CertFile, o.KeyFile} {
+		if err := os.Chmod(path, 0o602); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := etcd.New(o); err == nil {
+			t.Errorf("%s was accepted", filepath.Base(path))
+		}
+		if err := os.Chmod(path, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -6,13 +6,12 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 
 	"github.com/tailjoin/tailjoin/internal/diag"
+	"github.com/tailjoin/tailjoin/internal/sts/ownfile"
 )
 
 // A File keeps a ring in a file that its owner alone can read. Several
@@ -21,24 +20,16 @@ type File struct {
 	Path string
 }
 
-// Load reads the file. It fails with a Problem if others can read it, too.
+// Load reads the file. It fails with a Problem if another user can have read or
+// written it.
 func (f File) Load(context.Context) (document []byte, version string, err error) {
-	file, err := os.Open(f.Path)
+	document, err = ownfile.Read(f.Path, ownfile.Private)
+	if unsafe, ok := errors.AsType[*ownfile.UnsafeError](err); ok {
+		return nil, "", f.unsafe(unsafe)
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, "", ErrNone
 	} else if err != nil {
-		return nil, "", fmt.Errorf("opening the keys: %w", err)
-	}
-	defer file.Close()
-	info, err := file.Stat()
-	if err != nil {
-		return nil, "", fmt.Errorf("opening the keys: %w", err)
-	}
-	if info.Mode().Perm()&0o077 != 0 && runtime.GOOS != "windows" { // which knows no modes
-		return nil, "", f.unsafe(info.Mode())
-	}
-	document, err = io.ReadAll(file)
-	if err != nil {
 		return nil, "", fmt.Errorf("reading the keys: %w", err)
 	}
 	if len(document) == 0 {
@@ -52,14 +43,26 @@ func versionOf(document []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-func (f File) unsafe(mode fs.FileMode) error {
-	return &diag.Problem{
+// unsafeWords are the summary and the first line of the hint for each reason.
+var unsafeWords = map[string][2]string{
+	ownfile.WhyMode:  {"others than its owner may use the file with the signing keys", "whoever has read it can sign tokens. If nobody can have: chmod 600 "},
+	ownfile.WhyOwner: {"the file with the signing keys belongs to another user", "its owner can sign tokens. If that is right, make the file the service's: chown it, and chmod 600 "},
+	ownfile.WhyLink:  {"the file with the signing keys is a symbolic link", "name the file itself: signingKey.file.storagePath instead of "},
+	ownfile.WhyKind:  {"the signing keys are not in a regular file", "name a file: signingKey.file.storagePath instead of "},
+}
+
+func (f File) unsafe(e *ownfile.UnsafeError) error {
+	words := unsafeWords[e.Why]
+	p := &diag.Problem{
 		Code:    "keys-unsafe",
-		Summary: "others than its owner may use the file with the signing keys",
-		Facts:   []diag.Fact{{Name: "file", Value: f.Path}, {Name: "mode", Value: mode.String()}},
-		Hint: "whoever has read it can sign tokens. If nobody can have: chmod 600 " + f.Path + "\n" +
-			"If somebody can: do that, and then tailjoin-sts keys rotate --leaked",
+		Summary: words[0],
+		Facts:   []diag.Fact{{Name: "file", Value: f.Path}, {Name: "mode", Value: e.Mode.String()}},
+		Hint:    words[1] + f.Path + "\nIf somebody can: do that, and then tailjoin-sts keys rotate --leaked",
 	}
+	if e.Why == ownfile.WhyOwner {
+		p.Facts = append(p.Facts, diag.Fact{Name: "owner", Value: fmt.Sprintf("user ID %d", e.Owner)})
+	}
+	return p
 }
 
 // Swap writes the file beside the old one and puts it in its place, so a

@@ -4,13 +4,14 @@ import (
 	"errors"
 	"os"
 
+	"github.com/tailjoin/tailjoin/internal/sts/ownfile"
 	"golang.org/x/sys/windows"
 )
 
 // lock waits until no other process has the lock. It ends with the process
 // that holds it, however that ends; the file stays.
 func lock(path string) (unlock func() error, err error) {
-	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	file, err := ownfile.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600, ownfile.Private)
 	if err != nil {
 		return nil, err
 	}

@@ -16,7 +16,7 @@ import (
 )
 
 var (
-	schedules = flag.Int("schedules", 60, "how many schedules TestSchedules tries")
+	schedules = flag.Int("schedules", 30, "how many schedules TestSchedules tries")
 	firstSeed = flag.Uint64("schedule", 1, "seed of the first one")
 )
 

@@ -36,6 +36,41 @@ func TestLocal_isAVault(t *testing.T) {
 	keyringtest.Vault(t, keyring.Local{}, keyring.Algorithms()...)
 }
 
+// Another user who can choose what is at the place of the keys must not choose
+// the keys.
+func TestFile_isNotWhatAnotherUserPutThere(t *testing.T) {
+	if runtime.GOOS == "windows" || os.Geteuid() != 0 {
+		t.Skip("only root can give a file away")
+	}
+	const nobody = 65534
+	for name, spoil := range map[string]func(path string) error{
+		"of another user": func(path string) error { return os.Chown(path, nobody, nobody) },
+		"that is a link": func(path string) error {
+			return errors.Join(os.Rename(path, path+".moved"), os.Symlink(path+".moved", path))
+		},
+		"that is a directory": func(path string) error { return errors.Join(os.Remove(path), os.Mkdir(path, 0o700)) },
+	} {
+		for _, suffix := range []string{"", ".lock"} {
+			store := keyring.File{Path: filepath.Join(t.TempDir(), "ring.json")}
+			k := mustOpen(t, store, newClock(), "ES256")
+			before, err := os.ReadFile(store.Path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := spoil(store.Path + suffix); err != nil {
+				t.Fatal(err)
+			}
+			_, err = k.Rotate(t.Context(), keyring.Rotation{Force: true})
+			if err == nil || suffix == "" && codeOf(err) != "keys-unsafe" {
+				t.Errorf("a file %s%s: %v", name, suffix, err)
+			}
+			if after, err := os.ReadFile(store.Path); suffix != "" && (err != nil || string(after) != string(before)) {
+				t.Errorf("a file %s%s: the keys were changed, %v", name, suffix, err)
+			}
+		}
+	}
+}
+
 func TestFile_isForItsOwnerAlone(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("Windows knows no modes")
