@@ -2,8 +2,10 @@ package ci
 
 import (
 	"errors"
+	"sync"
 
 	"github.com/tailjoin/tailjoin/internal/diag"
+	"github.com/tailjoin/tailjoin/internal/secret"
 )
 
 // clean removes secrets from a text that is about to be written. It comes before
@@ -19,12 +21,23 @@ func (s Streams) clean(text string) string {
 // secrets: also the pages and annotations, which go past the streams.
 func (j Job) cleanWords(s Streams) Job {
 	summary, report, warn, harmless, group := j.Summary, j.Report, j.Warn, j.Harmless, j.Group
+	j.Mask = once(j.Mask)
 	j.Summary = func(markdown string) error { return summary(s.clean(markdown)) }
 	j.Report = func(p *diag.Problem) { report(s.cleanProblem(p)) }
 	j.Warn = func(at diag.Place) { warn(s.cleanPlace(at)) }
 	j.Harmless = func(line string) string { return harmless(s.clean(line)) }
 	j.Group = func(title string) func() { return group(s.clean(title)) }
 	return j
+}
+
+// once masks each secret one time: the platform remembers it.
+func once(mask func(secret.Text)) func(secret.Text) {
+	var masked sync.Map
+	return func(t secret.Text) {
+		if _, known := masked.LoadOrStore(t.Reveal(), true); !known {
+			mask(t)
+		}
+	}
 }
 
 func (s Streams) cleanProblem(p *diag.Problem) *diag.Problem {

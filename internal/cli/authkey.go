@@ -2,6 +2,7 @@ package cli
 
 import (
 	"flag"
+	"slices"
 	"time"
 
 	"github.com/tailjoin/tailjoin/internal/access"
@@ -76,6 +77,11 @@ func (f *front) byAPIKey(in *keyInputs) (access.Request, error) {
 	}
 	key := secret.New(f.env(apiKey))
 	f.mask(key)
+	for _, found := range secret.Keys(key.Reveal()) {
+		if !slices.Contains(keysTaken["input api-key"], found.Kind) {
+			return access.Request{}, diag.Input(apiKey+" holds "+keyKinds[found.Kind].name, "set it to an API key, or unset it. It was not sent anywhere")
+		}
+	}
 	if err := checkServers(&in.inputs, &join.Request{}); err != nil {
 		return access.Request{}, err
 	}

@@ -34,7 +34,7 @@ func (c *keyChoice) flags(fs *flag.FlagSet) {
 
 func (c *keyChoice) check() (err error) {
 	if strings.Contains(c.ids, "tskey-") { // which is not to be shown
-		return diag.Input("id wants the ID of a key, and this is a key", "the ID is the part between the second hyphen and the third: kABC of tskey-auth-kABC-…")
+		return diag.Input("id must be the ID of a key, and this is the key", "the ID stands between the second hyphen and the third: it is kABC in tskey-auth-kABC-…")
 	}
 	c.filter.IDs, c.filter.Description = spec.List(c.ids), c.described
 	c.filter.Tags, err = spec.Tags(c.tagged)

@@ -1,14 +1,9 @@
 package cli
 
 import (
-	"errors"
 	"flag"
-	"fmt"
-	"io"
 	"time"
 
-	"github.com/tailjoin/tailjoin/internal/ci"
-	"github.com/tailjoin/tailjoin/internal/diag"
 	"github.com/tailjoin/tailjoin/internal/secret"
 	"github.com/tailjoin/tailjoin/internal/specs"
 )
@@ -133,50 +128,3 @@ func (in *inputs) join(fs *flag.FlagSet) {
 
 // plumbing are the inputs that scripts/run.sh sets, and no user of the action.
 var plumbing = map[string]bool{"session": true, "bundle": true, "env-file": true}
-
-// parse sets each flag from the job's input, if there is one, then from args,
-// which win. An input that evaluates to nothing was not given.
-func parse(fs *flag.FlagSet, job ci.Job, args []string) error {
-	var failed error
-	fs.VisitAll(func(f *flag.Flag) {
-		value := job.Input(f.Name)
-		if value == "" || failed != nil {
-			return
-		}
-		if err := f.Value.Set(value); err != nil {
-			failed = badValue(f, value, err)
-		}
-	})
-	if failed != nil {
-		return failed
-	}
-	return parseArgs(fs, args)
-}
-
-func parseArgs(fs *flag.FlagSet, args []string) error {
-	fs.SetOutput(io.Discard)
-	if err := badFlag(fs, fs.Parse(args)); err != nil {
-		return err
-	}
-	if fs.NArg() > 0 {
-		return diag.Input(fmt.Sprintf("%q is one word too many", fs.Arg(0)), seeHelp(fs))
-	}
-	return nil
-}
-
-// badFlag is a problem with what the user typed, from what flag says of it.
-func badFlag(fs *flag.FlagSet, err error) error {
-	if err == nil || errors.Is(err, flag.ErrHelp) {
-		return err
-	}
-	return diag.Input(err.Error(), seeHelp(fs))
-}
-
-func seeHelp(fs *flag.FlagSet) string { return "see: tailjoin " + fs.Name() + " --help" }
-
-func badValue(f *flag.Flag, value string, err error) error {
-	if _, ok := f.Value.(hidden); ok {
-		value = "(a secret)"
-	}
-	return diag.Input(fmt.Sprintf("input %s cannot be %q", f.Name, value), err.Error())
-}

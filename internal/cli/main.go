@@ -74,6 +74,9 @@ func newFront(p Process) *front {
 	f.streams = []*secret.Writer{out, words}
 	f.job = ci.Detect(f.env, ci.Streams{Results: out, Words: words, Masks: p.Err, Clean: f.secrets.Clean})
 	f.hide(secret.New(f.env("ACTIONS_ID_TOKEN_REQUEST_TOKEN")))
+	for _, key := range secret.Keys(strings.Join(p.Args, " ")) { // other processes see it, the log need not
+		f.mask(key.Text)
+	}
 	return f
 }
 

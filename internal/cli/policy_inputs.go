@@ -77,7 +77,7 @@ func (k *keeping) Set(value string) error {
 	case kind == "variable" && variableNames.Matches(name) && !strings.HasPrefix(strings.ToUpper(name), "GITHUB_"):
 	case kind == "file" && name != "":
 	default:
-		return errors.New("one of auto, variable, variable:NAME, file:PATH, none is wanted; a NAME has letters, digits and _")
+		return errors.New("must be auto, variable, variable:NAME, file:PATH or none; a NAME has letters, digits and _")
 	}
 	*k = keeping{strings.TrimPrefix(kind, "auto"), strings.ToUpper(name)}
 	if kind == "file" {

@@ -51,7 +51,7 @@ func TestPolicyInputs_areCheckedFirst(t *testing.T) {
 		"edits, nothing kept":    {github, []string{"test", "--last-applied=none", "--fail-on-manual-edits"}, "fail-on-manual-edits needs to know"},
 		"no such file":           {github, []string{"test", "--policy-file=/none/policy.hujson"}, "the policy file /none/policy.hujson cannot be read"},
 		"no such file to format": {nil, []string{"format", "--policy-file=/none"}, "the policy file /none cannot be read"},
-		"a word too many":        {github, []string{"apply", "now"}, "one word too many"},
+		"a word too many":        {github, []string{"apply", "now"}, "unexpected argument"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFront(Process{Environ: c.environ, Out: io.Discard, Err: io.Discard})

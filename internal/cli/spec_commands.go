@@ -61,7 +61,7 @@ func nameAmong(words []string, wanted bool, fs *flag.FlagSet) (string, error) {
 	case len(words) == 0:
 		return "", nil
 	default:
-		return "", diag.Input(fmt.Sprintf("%q is one word too many", words[len(words)-1]), seeHelp(fs))
+		return "", diag.Input(fmt.Sprintf("unexpected argument %q", words[len(words)-1]), seeHelp(fs))
 	}
 }
 

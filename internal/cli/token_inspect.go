@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/tailjoin/tailjoin/internal/access"
-	"github.com/tailjoin/tailjoin/internal/ci"
 	"github.com/tailjoin/tailjoin/internal/diag"
 	"github.com/tailjoin/tailjoin/internal/idtoken"
 	"github.com/tailjoin/tailjoin/internal/oidc"
@@ -64,20 +63,6 @@ func (f *front) tokenInspect(ctx context.Context, args []string) error {
 	findings := spec.Compare(i.wanted, token.Claims.All)
 	verdict := i.judge(ctx, token, findings)
 	return errors.Join(reports[i.form](f, newReport(token, verdict, findings)), verdict.err, differs(findings))
-}
-
-// parseAmongWords parses flags, between which words may stand: those of
-// --expect need no flag each.
-func parseAmongWords(fs *flag.FlagSet, job ci.Job, args []string) (words []string, err error) {
-	if err := parse(fs, job, nil); err != nil {
-		return nil, err
-	}
-	for {
-		if err := badFlag(fs, fs.Parse(args)); err != nil || fs.NArg() == 0 {
-			return words, err
-		}
-		words, args = append(words, fs.Arg(0)), fs.Args()[1:]
-	}
 }
 
 func (f *front) tokenToInspect(ctx context.Context, in *inputs, file string) (idtoken.Token, error) {

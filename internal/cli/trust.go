@@ -71,7 +71,7 @@ func (in *trustInputs) parse(f *front, fs *flag.FlagSet, args []string, least, m
 	case n < least:
 		return diag.Input(what+" is missing", "write tailjoin "+fs.Name()+" "+what)
 	case n > most:
-		return diag.Input(fmt.Sprintf("%q is one word too many", in.words[most]), "put quotes round a name of several words; see tailjoin "+fs.Name()+" --help")
+		return diag.Input(fmt.Sprintf("unexpected argument %q", in.words[most]), "put quotes round a name of several words; see tailjoin "+fs.Name()+" --help")
 	}
 	return nil
 }

@@ -27,7 +27,7 @@ func (d duration) Set(value string) error {
 	}
 	parsed, err := time.ParseDuration(value)
 	if err != nil || parsed <= 0 {
-		return errors.New("a duration such as 90s, 2m or 1m30s is wanted")
+		return errors.New("must be a duration such as 90s, 2m or 1m30s")
 	}
 	*d.Duration = parsed
 	return nil
@@ -55,7 +55,7 @@ func (l lifetime) Set(value string) error {
 		}
 	}
 	if l.duration.Set(value) != nil {
-		return errors.New("a duration such as 10m, 1h or 30d is wanted")
+		return errors.New("must be a duration such as 10m, 1h or 30d")
 	}
 	return nil
 }
@@ -70,7 +70,7 @@ func (b boolean) Set(value string) error {
 	case "false":
 		*b.bool = false
 	default:
-		return errors.New("true or false is wanted")
+		return errors.New("must be true or false")
 	}
 	return nil
 }
@@ -116,7 +116,7 @@ type choice struct {
 
 func (c choice) Set(value string) error {
 	if !slices.Contains(c.words, value) {
-		return fmt.Errorf("one of %s is wanted", strings.Join(c.words, ", "))
+		return fmt.Errorf("must be one of %s", strings.Join(c.words, ", "))
 	}
 	*c.value = value
 	return nil
@@ -140,8 +140,12 @@ func (h hidden) Set(value string) error {
 
 func (h hidden) String() string { return "" }
 
+func (h hidden) content() string { return h.Reveal() }
+
 // An orFile takes a text, or file:PATH.
 type orFile struct{ *string }
+
+func (o orFile) content() string { return *o.string }
 
 func (o orFile) Set(value string) (err error) {
 	*o.string, err = orContent(value)
@@ -161,9 +165,9 @@ const longestContent = 64 << 10
 // orContent is a text, or what stands in the file that it names, as tailscale
 // up takes it: file:PATH.
 func orContent(value string) (string, error) {
-	path, ok := strings.CutPrefix(strings.TrimSpace(value), "file:")
+	path, ok := strings.CutPrefix(trim(value), "file:")
 	if !ok {
-		return strings.TrimSpace(value), nil
+		return trim(value), nil
 	}
 	file, err := os.Open(path)
 	if err != nil {
@@ -171,7 +175,7 @@ func orContent(value string) (string, error) {
 	}
 	defer file.Close()
 	raw, err := io.ReadAll(io.LimitReader(file, longestContent))
-	if text := strings.TrimSpace(string(raw)); err != nil || text != "" {
+	if text := trim(string(raw)); err != nil || text != "" {
 		return text, err
 	}
 	return "", fmt.Errorf("%s is empty", path)
@@ -183,7 +187,7 @@ type count struct{ *int }
 func (c count) Set(value string) error {
 	n, err := strconv.Atoi(value)
 	if err != nil || n < 1 {
-		return errors.New("a whole number of 1 or more is wanted")
+		return errors.New("must be a whole number of 1 or more")
 	}
 	*c.int = n
 	return nil

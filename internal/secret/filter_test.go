@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -137,13 +138,22 @@ func TestFilter_hidesWhatLooksLikeAKeyOfTailscale(t *testing.T) {
 	}
 }
 
-func TestKeyKind_isWhatTheKeySays(t *testing.T) {
-	for text, want := range map[string]string{
-		"tskey-auth-k1": "auth", "x=tskey-client-k1": "client", "TSKEY-API-k1": "api", "tskey-scim-1": "scim", "tskey-webhook-1": "webhook",
-		"tskey-1": "other", "tskey-api": "", "api.tailscale.com/T1-CNTRL": "", "": "",
+func TestKeys_sayWhatKindTheyAre(t *testing.T) {
+	for text, want := range map[string][][2]string{
+		"tskey-auth-k1":                  {{"tskey-auth-k1", "auth"}},
+		"x=tskey-client-k1?ephemeral":    {{"tskey-client-k1", "client"}},
+		"TSKEY-API-k1 tskey-scim-1,":     {{"TSKEY-API-k1", "api"}, {"tskey-scim-1", "scim"}},
+		"tskey-webhook-1":                {{"tskey-webhook-1", "webhook"}},
+		"tskey-1":                        {{"tskey-1", ""}},
+		"tskey-api, tskey-…, T1-CNTRL, ": nil,
+		"":                               nil,
 	} {
-		if got, ok := secret.KeyKind(text); got != want || ok != (want != "") {
-			t.Errorf("%q: kind %q, %t, want %q", text, got, ok, want)
+		var got [][2]string
+		for _, key := range secret.Keys(text) {
+			got = append(got, [2]string{key.Reveal(), key.Kind})
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%q has %q, want %q", text, got, want)
 		}
 	}
 }

@@ -90,20 +90,21 @@ const keyPrefix = "tskey-"
 // kinds are the kinds of Tailscale's keys, which may be shown.
 var kinds = []string{"auth-", "client-", "api-", "scim-", "webhook-"}
 
-// KeyKind is the kind of the first key of Tailscale in text: "auth", "client",
-// "api", "scim" or "webhook"; "other" if the key does not say. ok is false if
-// text holds no key.
-func KeyKind(text string) (kind string, ok bool) {
-	found := keys([]byte(text))
-	if len(found) == 0 {
-		return "", false
+// A Key is a key of Tailscale that stands in a text.
+type Key struct {
+	Text
+	Kind string // "auth", "client", "api", "scim" or "webhook"; "" if the key does not say
+}
+
+// Keys finds the keys of Tailscale in text.
+func Keys(text string) (all []Key) {
+	for _, s := range keys([]byte(text)) {
+		lower := strings.ToLower(text[:s.begin])
+		begin := strings.LastIndex(lower, keyPrefix)
+		kind := strings.Trim(lower[begin+len(keyPrefix):], "-")
+		all = append(all, Key{New(text[begin:s.end]), kind})
 	}
-	for _, kind := range kinds {
-		if strings.HasSuffix(strings.ToLower(text[:found[0].begin]), keyPrefix+kind) {
-			return strings.TrimSuffix(kind, "-"), true
-		}
-	}
-	return "other", true
+	return all
 }
 
 // keys finds what is secret in everything that looks like a key of Tailscale,
