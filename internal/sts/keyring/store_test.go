@@ -176,12 +176,17 @@ func TestOpen_refusesARingThatSomebodyElseWrote(t *testing.T) {
 	}
 	key := func(r map[string]any, i int) map[string]any { return r["keys"].([]any)[i].(map[string]any) }
 	for name, spoil := range map[string]func(r map[string]any){
-		"of a later format":           func(r map[string]any) { r["format"] = 2 },
-		"of two active keys":          func(r map[string]any) { key(r, 1)["activated"] = key(r, 0)["activated"] },
-		"of one key twice":            func(r map[string]any) { r["keys"] = append(r["keys"].([]any), r["keys"].([]any)[0]) },
-		"without a name":              func(r map[string]any) { key(r, 0)["kid"] = "" },
-		"with another's name":         func(r map[string]any) { key(r, 0)["kid"] = "x" },
-		"with another algorithm":      func(r map[string]any) { key(r, 0)["alg"] = "ES384" },
+		"of a later format":          func(r map[string]any) { r["format"] = 2 },
+		"of two active keys":         func(r map[string]any) { key(r, 1)["activated"] = key(r, 0)["activated"] },
+		"of one key twice":           func(r map[string]any) { r["keys"] = append(r["keys"].([]any), r["keys"].([]any)[0]) },
+		"without a name":             func(r map[string]any) { key(r, 0)["kid"] = "" },
+		"with another's name":        func(r map[string]any) { key(r, 0)["kid"] = "x" },
+		"with another algorithm":     func(r map[string]any) { key(r, 0)["alg"] = "ES384" },
+		"published with another one": func(r map[string]any) { key(r, 0)["public"].(map[string]any)["alg"] = "ES384" },
+		"with a curve that is not it": func(r map[string]any) {
+			key(r, 0)["alg"], key(r, 0)["public"].(map[string]any)["alg"] = "ES384", "ES384"
+		},
+		"published by another name":   func(r map[string]any) { key(r, 1)["public"].(map[string]any)["kid"] = "x" },
 		"with another's private half": func(r map[string]any) { key(r, 0)["private"] = key(r, 1)["private"] },
 		"without a private half":      func(r map[string]any) { delete(key(r, 0), "private") },
 		"that is none":                func(r map[string]any) { r["keys"] = "x" },

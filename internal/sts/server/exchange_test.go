@@ -370,7 +370,9 @@ func TestExchange_aTokenNeverOutlivesTheOneItCameFrom(t *testing.T) {
 	m := trading(t, tailnet, func(o *server.Options) {
 		short := o.Exchange.Rules[0]
 		short.Name, short.Subject, short.Lifetime = "exchange.trust[1]", "repo:acme/short:**", 2*time.Minute
-		o.Exchange.Rules = append(o.Exchange.Rules, short)
+		long := o.Exchange.Rules[0]
+		long.Name, long.Subject, long.Lifetime = "exchange.trust[2]", "repo:acme/long:**", 10*time.Minute
+		o.Exchange.Rules = append(o.Exchange.Rules, short, long)
 	})
 	now := m.clock.Now().Unix()
 	for name, c := range map[string]struct {
@@ -380,6 +382,7 @@ func TestExchange_aTokenNeverOutlivesTheOneItCameFrom(t *testing.T) {
 		"longer than the audience's": {map[string]any{"exp": now + 3600}, 300.0},
 		"shorter":                    {map[string]any{"exp": now + 77}, 77.0},
 		"a rule's":                   {map[string]any{"sub": "repo:acme/short:x"}, 120.0},
+		"a longer rule's":            {map[string]any{"sub": "repo:acme/long:x", "exp": now + 3600}, 300.0},
 	} {
 		got := m.exchange(t, form(m.token(t, c.claims)))
 		if got.Expires != c.want {
