@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"strings"
 
 	"github.com/tailjoin/tailjoin/internal/diag"
 	"github.com/tailjoin/tailjoin/internal/policy"
@@ -68,6 +69,9 @@ func (r *policyRun) look(ctx context.Context) error {
 	sources, err := policy.Sources(r.in.file)
 	if err != nil {
 		return err
+	}
+	if ignored := policy.Ignored(r.in.file); len(ignored) > 0 {
+		r.log.Info("not a part of the policy: " + strings.Join(ignored, ", ") + ". Of a folder the files *.hujson count")
 	}
 	file, err := policy.Parse(sources)
 	if err != nil {

@@ -16,6 +16,7 @@ import (
 	"github.com/tailjoin/tailjoin/internal/diag"
 	"github.com/tailjoin/tailjoin/internal/github"
 	"github.com/tailjoin/tailjoin/internal/policy"
+	"github.com/tailjoin/tailjoin/internal/tree"
 	"github.com/tailjoin/tailjoin/internal/tsapi"
 )
 
@@ -146,7 +147,10 @@ func (r *policyRun) outputs(changed bool, live tsapi.Policy, diffFile string) er
 func (r *policyRun) writeDiff(text string) (path string, err error) {
 	text = r.f.secrets.Clean(text)
 	if r.in.diffTo != "" {
-		err := os.WriteFile(r.in.diffTo, []byte(text), 0o644)
+		at, err := tree.At(r.in.diffTo)
+		if err == nil {
+			err = at.Replace([]byte(text))
+		}
 		return r.in.diffTo, err
 	}
 	if r.job.Platform == "local" {

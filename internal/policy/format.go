@@ -6,7 +6,6 @@ import (
 
 	"github.com/tailjoin/tailjoin/internal/diag"
 	"github.com/tailjoin/tailjoin/internal/policyfile"
-	"github.com/tailjoin/tailjoin/internal/replace"
 )
 
 // Format writes the files of a policy as Tailscale's admin console does, each
@@ -33,7 +32,7 @@ func Format(path string, check bool) (changed []string, err error) {
 		return changed, notFormatted(path, places)
 	}
 	for _, name := range changed {
-		if err := replace.File(name, formatted[name]); err != nil {
+		if err := write(name, formatted[name]); err != nil {
 			return nil, fmt.Errorf("formatting %s: %w", name, err)
 		}
 	}

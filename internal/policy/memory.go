@@ -7,12 +7,11 @@ import (
 	"fmt"
 	"io/fs"
 	"net/http"
-	"os"
 	"strings"
 
 	"github.com/tailjoin/tailjoin/internal/diag"
 	"github.com/tailjoin/tailjoin/internal/github"
-	"github.com/tailjoin/tailjoin/internal/replace"
+	"github.com/tailjoin/tailjoin/internal/tree"
 	"github.com/tailjoin/tailjoin/internal/tsapi"
 )
 
@@ -55,7 +54,7 @@ func InFile(path string) Memory {
 	return Memory{
 		Where: func() string { return "the file " + path },
 		Load: func(context.Context) (string, error) {
-			raw, err := os.ReadFile(path)
+			raw, err := readKept(path)
 			if errors.Is(err, fs.ErrNotExist) {
 				return "", nil
 			}
@@ -72,11 +71,22 @@ func InFile(path string) Memory {
 		Save: func(_ context.Context, etag string) error {
 			text, err := json.Marshal(kept{etag})
 			if err == nil {
-				err = replace.File(path, append(text, '\n'))
+				err = write(path, append(text, '\n'))
 			}
 			return err
 		},
 	}
+}
+
+// longestKept is more than an ETag takes.
+const longestKept = 4096
+
+func readKept(path string) ([]byte, error) {
+	at, err := tree.At(path)
+	if err != nil {
+		return nil, err
+	}
+	return at.Read(longestKept)
 }
 
 // InVariable keeps it in a variable of GitHub, which workflows can read as

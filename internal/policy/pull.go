@@ -3,13 +3,12 @@ package policy
 import (
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/tailjoin/tailjoin/internal/diag"
 	"github.com/tailjoin/tailjoin/internal/policyfile"
-	"github.com/tailjoin/tailjoin/internal/replace"
+	"github.com/tailjoin/tailjoin/internal/tree"
 	"github.com/tailjoin/tailjoin/internal/tsapi"
 )
 
@@ -46,7 +45,7 @@ func (t *Tailnet) Pull(ctx context.Context, path string) (Pulled, error) {
 		return done, pullsSeveral(path, policyfile.Diff(file, was))
 	}
 	done.File = into(path, sources)
-	if err := replace.File(done.File, live.Text); err != nil {
+	if err := write(done.File, live.Text); err != nil {
 		return Pulled{}, fmt.Errorf("writing the live policy: %w", err)
 	}
 	return done, nil
@@ -65,8 +64,21 @@ func into(path string, sources []policyfile.Source) string {
 }
 
 func isFolder(path string) bool {
-	info, err := os.Stat(path)
+	at, err := tree.At(path)
+	if err != nil {
+		return false
+	}
+	info, err := at.Stat()
 	return err == nil && info.IsDir()
+}
+
+// write replaces a file, never by a link that leaves the repository.
+func write(path string, content []byte) error {
+	at, err := tree.At(path)
+	if err != nil {
+		return err
+	}
+	return at.Replace(content)
 }
 
 func pullsSeveral(path string, changes []policyfile.Change) error {

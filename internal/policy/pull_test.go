@@ -1,12 +1,17 @@
 package policy_test
 
 import (
+	"errors"
+	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/tailjoin/tailjoin/internal/diag"
 	"github.com/tailjoin/tailjoin/internal/policy"
 )
 
@@ -78,7 +83,7 @@ func TestPull_ofSeveralFilesSaysWhatToChange(t *testing.T) {
 
 func TestSources_ofAFolderAreItsPolicyFiles(t *testing.T) {
 	dir := t.TempDir()
-	for _, name := range []string{"b.hujson", "a.hujson", ".tailjoin.hujson", "package.json", "version-cache.json", "sub/c.hujson"} {
+	for _, name := range []string{"b.hujson", "a.hujson", ".tailjoin.hujson", "package.json", "version-cache.json", "sub/README.md"} {
 		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -94,10 +99,105 @@ func TestSources_ofAFolderAreItsPolicyFiles(t *testing.T) {
 	if err != nil || strings.Join(names, " ") != "a.hujson b.hujson" {
 		t.Errorf("got %v (%v)", names, err)
 	}
+	if got := policy.Ignored(dir); !slices.Equal(got, []string{".tailjoin.hujson", "package.json"}) {
+		t.Errorf("ignored are %v", got)
+	}
 	for _, path := range []string{filepath.Join(dir, "none"), filepath.Join(dir, "sub", "none", "x"), t.TempDir(), "/dev/zero", ""} {
 		_, err := policy.Sources(path)
 		wantCode(t, err, "input-invalid")
 	}
+}
+
+// Rules in a folder in the folder would be dropped, and so taken from the tailnet.
+func TestSources_refuseAFolderWithPolicyFilesBelow(t *testing.T) {
+	for _, below := range []string{"sub/c.hujson", "sub/departments/c.hujson"} {
+		dir := t.TempDir()
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, below)), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range []string{"a.hujson", below} {
+			if err := os.WriteFile(filepath.Join(dir, name), []byte("{}"), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		_, err := policy.Sources(dir)
+		wantCode(t, err, "input-invalid", "the folder sub in it has files *.hujson")
+	}
+}
+
+// What a pull request makes of the files: links out of the repository, pipes,
+// devices, files without an end.
+func TestSources_areRegularFilesOfTheRepository(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("links are for administrators")
+	}
+	t.Chdir(t.TempDir())
+	outside := filepath.Join(t.TempDir(), "config.json")
+	const secret = `{"auths": {"ghcr.io": {"auth": "aHVudGVyMg"}}}`
+	if err := os.WriteFile(outside, []byte(secret), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	tm := newTeam(t)
+	for name, put := range map[string]func(path string) error{
+		"a link out of it": func(path string) error { return os.Symlink(outside, path) },
+		"a link to no end": func(path string) error { return os.Symlink("/dev/zero", path) },
+		"a pipe":           func(path string) error { return exec.Command("mkfifo", path).Run() },
+		"a long file":      func(path string) error { return errors.Join(os.WriteFile(path, nil, 0o644), os.Truncate(path, 1<<40)) },
+	} {
+		for _, path := range []string{"policy.hujson", "policies/a.hujson"} {
+			os.RemoveAll("policies")
+			os.Remove("policy.hujson")
+			if err := os.Mkdir("policies", 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := put(path); err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			for _, named := range []string{path, filepath.Dir(path)} {
+				_, err := policy.Sources(named)
+				wantCode(t, err, "input-invalid")
+				if text := diag.As(err).Text(); strings.Contains(text, "ghcr.io") {
+					t.Errorf("%s: %s", name, text)
+				}
+				_, err = policy.Format(named, false)
+				wantCode(t, err, "input-invalid")
+				_, err = tm.open(t.Context()).Pull(t.Context(), named)
+				wantCode(t, err, "input-invalid")
+			}
+		}
+	}
+	if err := os.Symlink(outside, "version-cache.json"); err != nil {
+		t.Fatal(err)
+	}
+	m := policy.InFile("version-cache.json")
+	_, err := m.Load(t.Context())
+	wantCode(t, err, "input-invalid")
+	if err := m.Save(t.Context(), "etag"); err == nil {
+		t.Error("what was applied was written by a link out of the repository")
+	}
+	if raw, err := os.ReadFile(outside); err != nil || string(raw) != secret {
+		t.Errorf("it holds %s, %v", raw, err)
+	}
+}
+
+// All files of a folder together are no longer than one may be.
+func TestSources_areNotTooLongTogether(t *testing.T) {
+	dir := t.TempDir()
+	for i := range 20 {
+		name := filepath.Join(dir, fmt.Sprintf("%d.hujson", i))
+		if err := errors.Join(os.WriteFile(name, nil, 0o644), os.Truncate(name, 1<<20)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err := policy.Sources(dir)
+	wantCode(t, err, "input-invalid", "too long")
+	for i := range 1001 {
+		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("%d.hujson", i)), nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err = policy.Sources(dir)
+	wantCode(t, err, "input-invalid", "too many files")
 }
 
 func TestFormat_formatsInPlaceOrOnlyChecks(t *testing.T) {

@@ -4,92 +4,125 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/tailjoin/tailjoin/internal/diag"
 	"github.com/tailjoin/tailjoin/internal/policyfile"
+	"github.com/tailjoin/tailjoin/internal/tree"
 )
 
 // DefaultPath is that of tailscale/gitops-acl-action.
 const DefaultPath = "./policy.hujson"
 
 // Sources are the policy file, or if path is a folder, its files *.hujson, by
-// name. Nothing below it counts, nor does what begins with a dot.
+// name. A folder below it must not have such files; what begins with a dot does
+// not count.
 func Sources(path string) ([]policyfile.Source, error) {
-	names, others, err := files(path)
+	files, others, err := files(path)
 	switch {
 	case err != nil:
 		return nil, unreadable(path, err)
-	case len(names) == 0:
+	case len(files) == 0:
 		return nil, diag.Input(fmt.Sprintf("the folder %s has no policy file", path), "of a folder the files *.hujson are taken, none below it; or name one file",
 			diag.Fact{Name: "it has", Value: strings.Join(others, ", ")})
 	}
-	return readAll(names)
+	return readAll(files)
 }
 
 // existing are the same, and none is no error.
 func existing(path string) ([]policyfile.Source, error) {
-	names, _, err := files(path)
+	files, _, err := files(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, unreadable(path, err)
 	}
-	return readAll(names)
+	return readAll(files)
 }
 
-// files are the names of a policy's files, and of what else is in its folder.
-func files(path string) (names, others []string, err error) {
-	info, err := os.Stat(path)
+// Ignored are files in a policy folder that look like a part of the policy and
+// are not read.
+func Ignored(path string) (names []string) {
+	_, others, err := files(path)
+	for _, name := range others {
+		if ext := filepath.Ext(name); err == nil && (ext == ".hujson" || ext == ".json") && !strings.HasPrefix(name, "version-cache") {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// files are a policy's files, and the names of what else is in its folder.
+func files(path string) (files []tree.File, others []string, err error) {
+	at, err := tree.At(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	info, err := at.Stat()
 	if err != nil {
 		return nil, nil, err
 	}
 	if !info.IsDir() {
-		return []string{path}, nil, nil
+		return []tree.File{at}, nil, nil
 	}
-	entries, err := os.ReadDir(path) // by name
+	entries, err := at.ReadDir()
 	for _, e := range entries {
-		if filepath.Ext(e.Name()) == ".hujson" && !strings.HasPrefix(e.Name(), ".") && !e.IsDir() {
-			names = append(names, filepath.Join(path, e.Name()))
-		} else {
+		switch {
+		case e.IsDir() && hasPolicy(at.Below(e.Name())):
+			return nil, nil, fmt.Errorf("the folder %s in it has files *.hujson, too, which would not count: move them, or name one folder", e.Name())
+		case filepath.Ext(e.Name()) == ".hujson" && !strings.HasPrefix(e.Name(), ".") && !e.IsDir():
+			files = append(files, at.Below(e.Name()))
+		default:
 			others = append(others, e.Name())
 		}
 	}
-	return names, others, err
+	return files, others, err
 }
 
-func readAll(names []string) (sources []policyfile.Source, err error) {
-	for _, name := range names {
-		text, err := read(name)
-		if err != nil {
-			return nil, unreadable(name, err)
+// hasPolicy looks for files *.hujson in a folder, and in a folder in it.
+func hasPolicy(folder tree.File) bool {
+	entries, err := folder.ReadDir()
+	return err == nil && slices.ContainsFunc(entries, func(e fs.DirEntry) bool {
+		if e.IsDir() {
+			inside, err := folder.Below(e.Name()).ReadDir()
+			return err == nil && slices.ContainsFunc(inside, isPolicy)
 		}
-		sources = append(sources, policyfile.Source{Name: filepath.ToSlash(filepath.Clean(name)), Text: text})
+		return isPolicy(e)
+	})
+}
+
+func isPolicy(e fs.DirEntry) bool { return !e.IsDir() && filepath.Ext(e.Name()) == ".hujson" }
+
+// longest is more than any tailnet may have, and mostFiles more than any folder.
+const (
+	longest   = 16 << 20
+	mostFiles = 1000
+)
+
+// readAll reads files that are not longer together than one may be.
+func readAll(files []tree.File) (sources []policyfile.Source, err error) {
+	if len(files) > mostFiles {
+		return nil, diag.Input(fmt.Sprintf("%s has too many files for a policy", filepath.Dir(files[0].Path())), fmt.Sprintf("there may be %d; see that policy-file names the right folder", mostFiles))
+	}
+	left := longest
+	for _, f := range files {
+		text, err := f.Read(left)
+		if err != nil {
+			return nil, unreadable(f.Path(), err)
+		}
+		left -= len(text)
+		sources = append(sources, policyfile.Source{Name: filepath.ToSlash(filepath.Clean(f.Path())), Text: text})
 	}
 	return sources, nil
 }
 
-// longest is more than any tailnet may have.
-const longest = 16 << 20
-
-func read(name string) ([]byte, error) {
-	file, err := os.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	text, err := io.ReadAll(io.LimitReader(file, longest+1))
-	if err == nil && len(text) > longest {
-		err = errors.New("it is too long for a policy")
-	}
-	return text, err
-}
-
 func unreadable(path string, err error) error {
-	return diag.Input(fmt.Sprintf("the policy file %s cannot be read", path), "see that policy-file is a path from where the step runs, and that the repository is checked out there",
-		diag.Fact{Name: "because", Value: err.Error()})
+	hint := "see that policy-file is a path from where the step runs, and that the repository is checked out there"
+	if errors.Is(err, tree.ErrLeaves) || errors.Is(err, tree.ErrNotFile) || errors.Is(err, tree.ErrTooLong) {
+		hint = "a policy file is a regular file of 16 MiB at most, and no link out of the repository. Name the file itself"
+	}
+	return diag.Input(fmt.Sprintf("the policy file %s cannot be read", path), hint, diag.Fact{Name: "because", Value: err.Error()})
 }
 
 // Parse joins the files of a policy to one.

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/tailjoin/tailjoin/internal/diag"
+	"github.com/tailjoin/tailjoin/internal/nesting"
 	"github.com/tailscale/hujson"
 )
 
@@ -26,23 +27,14 @@ func (d document) at(p *diag.Problem, where path) *diag.Problem {
 }
 
 // deepest is how far objects and lists may be inside each other: a spec needs
-// six, and a parser that calls itself for each ends with the stack.
-const deepest = 1000
+// six, and a parser that calls itself for each level ends with the stack.
+const deepest = 50
 
 var errDeep = errors.New("objects and lists are too far inside each other")
 
 func (d document) parse() (hujson.Value, error) {
-	depth := 0
-	for _, c := range d.raw {
-		switch c {
-		case '[', '{':
-			depth++
-		case ']', '}':
-			depth--
-		}
-		if depth > deepest {
-			return hujson.Value{}, errDeep
-		}
+	if nesting.Exceeds(d.raw, deepest) >= 0 {
+		return hujson.Value{}, errDeep
 	}
 	return hujson.Parse(d.raw)
 }

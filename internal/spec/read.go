@@ -92,13 +92,24 @@ func (d document) decode(v any) error {
 	}
 	root, err := d.parse()
 	if err != nil {
-		return d.invalid("it is not HuJSON", strings.TrimPrefix(err.Error(), "hujson: "),
+		return d.invalid("it is not HuJSON", because(err),
 			"JSON is wanted, in which comments and a comma at the end are allowed")
 	}
 	if err := d.strict(root, reflect.TypeOf(v).Elem(), nil); err != nil {
 		return err
 	}
 	return json.Unmarshal(plain(root), v)
+}
+
+// because is what the parser says, but for a literal that it names: any word of
+// any file may be one.
+func because(err error) string {
+	const literal = "invalid literal"
+	text := strings.TrimPrefix(err.Error(), "hujson: ")
+	if before, _, named := strings.Cut(text, literal+":"); named {
+		return before + literal
+	}
+	return text
 }
 
 func (d document) invalid(what, because, hint string) *diag.Problem {

@@ -5,11 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 
 	"github.com/tailjoin/tailjoin/internal/diag"
-	"github.com/tailjoin/tailjoin/internal/replace"
 	"github.com/tailjoin/tailjoin/internal/spec"
+	"github.com/tailjoin/tailjoin/internal/tree"
 )
 
 // DefaultFile is the spec file of a repository.
@@ -21,7 +20,10 @@ func File(path string) Store {
 	return Store{
 		Where: f.where(),
 		missing: func() bool {
-			_, err := os.Stat(path)
+			at, err := tree.At(path)
+			if err == nil {
+				_, err = at.Stat()
+			}
 			return errors.Is(err, fs.ErrNotExist)
 		},
 		List: func(context.Context) (Listing, error) {
@@ -62,22 +64,30 @@ func (f file) where() string { return "the file " + string(f) }
 const longestFile = 1 << 20
 
 func (f file) read() ([]byte, spec.Set, error) {
-	raw, err := os.ReadFile(string(f))
+	at, err := tree.At(string(f))
+	if err != nil {
+		return nil, nil, err
+	}
+	raw, err := at.Read(longestFile)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, spec.Set{}, nil
-	case err != nil:
-		return nil, nil, diag.Input(f.where()+" cannot be read", "a spec file is a plain file that this user may read",
-			diag.Fact{Name: "because", Value: err.Error()})
-	case len(raw) > longestFile:
+	case errors.Is(err, tree.ErrTooLong):
 		return nil, nil, diag.Input(f.where()+" is too long for specs", "see that spec-file names the right file")
+	case err != nil:
+		return nil, nil, diag.Input(f.where()+" cannot be read", "a spec file is a regular file that this user may read, and no link out of the repository",
+			diag.Fact{Name: "because", Value: err.Error()})
 	}
 	set, err := spec.ReadFile(string(f), raw)
 	return raw, set, err
 }
 
 func (f file) replace(content []byte) error {
-	if err := replace.File(string(f), content); err != nil {
+	at, err := tree.At(string(f))
+	if err == nil {
+		err = at.Replace(content)
+	}
+	if err != nil {
 		return fmt.Errorf("writing %s: %w", f.where(), err)
 	}
 	return nil

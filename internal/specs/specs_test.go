@@ -1,8 +1,10 @@
 package specs_test
 
 import (
+	"errors"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -127,6 +129,41 @@ func TestStore_refusesBeforeItWrites(t *testing.T) {
 	}
 }
 
+// A pull request may have the spec file be any link, or no file at all.
+func TestFile_isARegularFileOfTheRepository(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("links are for administrators")
+	}
+	dir := t.TempDir()
+	t.Chdir(dir)
+	outside := filepath.Join(t.TempDir(), "config.json")
+	const secret = `{"auths": {"ghcr.io": {"auth": "aHVudGVyMg"}}}`
+	if err := os.WriteFile(outside, []byte(secret), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, make := range map[string]func() error{
+		"a link out of it": func() error { return os.Symlink(outside, "spec") },
+		"a link to no end": func() error { return os.Symlink("/dev/zero", "spec") },
+		"a pipe":           func() error { return exec.Command("mkfifo", "spec").Run() },
+		"a directory":      func() error { return os.Mkdir("spec", 0o755) },
+		"a long file":      func() error { return errors.Join(os.WriteFile("spec", nil, 0o644), os.Truncate("spec", 1<<40)) },
+	} {
+		os.Remove("spec")
+		if err := make(); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		_, err := specs.File("spec").Get(t.Context(), "corp")
+		wantCode(t, err, "input-invalid")
+		if text := diag.As(err).Text(); strings.Contains(text, "ghcr.io") {
+			t.Errorf("%s: %s", name, text)
+		}
+		wantCode(t, specs.File("spec").Set(t.Context(), "corp", simple), "input-invalid")
+	}
+	if raw, err := os.ReadFile(outside); err != nil || string(raw) != secret {
+		t.Errorf("it holds %s, %v", raw, err)
+	}
+}
+
 func TestFile_keepsModeLinksAndNeighbours(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("no modes, and links are for administrators")
@@ -136,7 +173,7 @@ func TestFile_keepsModeLinksAndNeighbours(t *testing.T) {
 	if err := os.WriteFile(real, []byte("// ours\n{}\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Symlink(real, link); err != nil {
+	if err := os.Symlink("specs.hujson", link); err != nil {
 		t.Fatal(err)
 	}
 	if err := specs.File(link).Set(t.Context(), "corp", simple); err != nil {
