@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"runtime"
 
-	"github.com/kballard/go-shellquote"
 	"github.com/tailjoin/tailjoin/internal/tailscaled"
 )
 
@@ -39,7 +38,11 @@ func (j *joining) linkForAll(ctx context.Context) error {
 	if has("tailscale") || exists(path) {
 		return nil
 	}
-	made := link{path, j.result.Binary.CLI}
+	target, err := j.cliForAll()
+	if err != nil {
+		return err
+	}
+	made := link{path, target}
 	if err := j.session.note(func(r *record) { r.Links = append(r.Links, made) }); err != nil {
 		return err
 	}
@@ -50,8 +53,19 @@ func (j *joining) linkForAll(ctx context.Context) error {
 	return nil
 }
 
+// cliForAll is what everybody's `tailscale` is: the program, or for the small
+// build a script that knows what that lacks.
+func (j *joining) cliForAll() (string, error) {
+	cli := j.result.Binary.CLI
+	if j.result.Binary.Full || runtime.GOOS == "windows" {
+		return cli, nil
+	}
+	path := filepath.Join(j.Dir, "tailscale.sh")
+	return path, os.WriteFile(path, []byte("#!/bin/sh\n"+calling(cli, false)), 0o700)
+}
+
 // wrapper begins the scripts of linkForSteps.
-const wrapper = "#!/bin/sh\n# made by tailjoin\nexec "
+const wrapper = "#!/bin/sh\n# made by tailjoin\n"
 
 // linkForSteps puts a `tailscale` on the PATH of later steps that speaks to
 // our socket.
@@ -60,7 +74,7 @@ func (j *joining) linkForSteps() error {
 	if err != nil {
 		return err
 	}
-	script := wrapper + shellquote.Join(j.result.Binary.CLI, "--socket="+j.result.Socket) + " \"$@\"\n"
+	script := wrapper + calling(j.result.Binary.CLI, j.result.Binary.Full, "--socket="+j.result.Socket)
 	return os.WriteFile(filepath.Join(dir, "tailscale"), []byte(script), 0o700)
 }
 

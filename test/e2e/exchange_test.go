@@ -138,6 +138,9 @@ func TestJoin_cacheThatIsDeletedDuringTheJob_isNotMissed(t *testing.T) {
 			out := w.mustJoin("--network=" + network)
 			w.emptyCache()
 			w.wantCLI(func(args ...string) string { return w.step("tailscale", args...) }, out["ipv4"])
+			if said := w.step("sh", "-c", "! tailscale serve status 2>&1"); !strings.Contains(said, "install: download") {
+				t.Errorf("tailscale serve: %s", said)
+			}
 			w.killDaemon()
 			w.mustLeave()
 			if d := cmp.Diff(before, w.traces()); d != "" {
