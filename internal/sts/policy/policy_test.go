@@ -359,6 +359,16 @@ func TestPattern_ofAHostCoversNoOther(t *testing.T) {
 	}
 }
 
+func TestPattern_aStarIsEachPlainCharacterAndNoOther(t *testing.T) {
+	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_."
+	p := mustPattern(t, "a*b")
+	for c := range 0x200 {
+		if text := "a" + string(rune(c)) + "b"; p.Match(text) != strings.ContainsRune(plain, rune(c)) {
+			t.Errorf("it matches %q: %v", text, p.Match(text))
+		}
+	}
+}
+
 // FuzzPattern holds the matcher against a regular expression.
 func FuzzPattern(f *testing.F) {
 	for _, s := range [][2]string{{"*a/*b", "a/a/b"}, {"*//*b", "///b"}, {"a*aa*a", "aaaa"}, {"*a/a*", "a/a/a"}} {
