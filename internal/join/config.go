@@ -30,11 +30,13 @@ func (j *joining) config(choice tailscaled.Choice) (config, error) {
 		c.Socket = tailscaled.DefaultSocket
 		return c, nil
 	}
-	if c.Proxy = j.Flags.Proxy; c.Proxy != "" {
-		return c, nil
-	}
 	var err error
-	c.Proxy, err = freePort()
+	if c.Short, err = tailscaled.NewShortPath(j.Dir); err != nil {
+		return c, err
+	}
+	if c.Proxy = j.Flags.Proxy; c.Proxy == "" {
+		c.Proxy, err = freePort()
+	}
 	return c, err
 }
 
@@ -43,6 +45,7 @@ func (c config) state() daemonState {
 	return daemonState{
 		Started:   true,
 		Socket:    c.SocketPath(),
+		Short:     string(c.Short),
 		TUN:       c.Rights.TUN,
 		Light:     c.light(),
 		Sudo:      c.Rights.Sudo,

@@ -139,7 +139,10 @@ func (l *leaving) stopDaemon(ctx context.Context, atOnce bool) error {
 	if state.TUN { // never another path: this may be removed by root
 		stopping.Socket, stopping.SocketDir = tailscaled.DefaultSocket, state.SocketDir
 	}
-	return stopping.Stop(ctx)
+	if err := stopping.Stop(ctx); err != nil {
+		return err
+	}
+	return tailscaled.ShortPath(state.Short).Remove()
 }
 
 // bySudo reports that the join had root's rights by sudo, and that we need it too.

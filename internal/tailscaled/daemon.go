@@ -16,10 +16,11 @@ import (
 // it can be found and removed when nothing else is known.
 type Config struct {
 	Binary   Binary
-	Dir      string   // the session's directory, mode 0700
-	Rights   Rights   // TUN or userspace, and as whom
-	Self     string   // this program, for sudo to run again
-	Socket   string   // "" is SocketIn(Dir)
+	Dir      string // the session's directory, mode 0700
+	Rights   Rights // TUN or userspace, and as whom
+	Self     string // this program, for sudo to run again
+	Socket   string // "" is SocketIn(Dir)
+	Short    ShortPath
 	StateDir string   // "" keeps the node's key in memory only, which also makes it ephemeral
 	Args     []string // the user's own flags for tailscaled; they win over ours
 	Env      []string // NAME=VALUE: proxies and TS_* settings; never a secret
@@ -86,7 +87,7 @@ func (c Config) prepare() error {
 			return err
 		}
 	}
-	return errors.Join(c.Binary.linkDaemon(c.Dir), c.makeLog())
+	return errors.Join(c.Short.make(c.Dir), c.Binary.linkDaemon(c.Dir), c.makeLog())
 }
 
 // makeLog makes the log this user's, whoever runs the daemon: it is read for
@@ -109,6 +110,9 @@ func (c Config) daemon(p process) *Daemon {
 func (c Config) SocketPath() string {
 	if c.Socket != "" {
 		return c.Socket
+	}
+	if c.Short != "" {
+		return c.Short.Socket()
 	}
 	return SocketIn(c.Dir)
 }

@@ -8,6 +8,9 @@ import (
 	"time"
 )
 
+// maxSocketPath is the longest path that a Unix socket can have: sys/un.h.
+const maxSocketPath = 103
+
 // holdTUN has nothing to hold: every utun is an interface of its own.
 func holdTUN(*exec.Cmd) (ours io.Closer, err error) { return io.NopCloser(nil), nil }
 

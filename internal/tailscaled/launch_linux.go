@@ -32,6 +32,9 @@ func holdTUN(cmd *exec.Cmd) (ours io.Closer, err error) {
 	return file, nil
 }
 
+// maxSocketPath is the longest path that a Unix socket can have: unix(7).
+const maxSocketPath = 107
+
 // tie has the kernel ask the daemon to end when the thread that starts it does.
 // It then logs out as on any end.
 func tie(cmd *exec.Cmd) { cmd.SysProcAttr.Pdeathsig = syscall.SIGTERM }

@@ -16,8 +16,8 @@ import (
 // process knows it as ours.
 const linkName = "tailscaled"
 
-// SocketIn is the LocalAPI's socket in a session's directory. Its name is
-// short: a Unix socket's path ends at 104 bytes on macOS, 108 on Linux.
+// SocketIn is the LocalAPI's socket in a session's directory. Where that path is
+// too long for a socket, a ShortPath leads to it.
 func SocketIn(dir string) string { return filepath.Join(dir, stateName, "s") }
 
 // alias makes a program known by another path.
