@@ -68,11 +68,15 @@ func (j *joining) cliForAll() (string, error) {
 const wrapper = "#!/bin/sh\n# made by tailjoin\n"
 
 // linkForSteps puts a `tailscale` on the PATH of later steps that speaks to
-// our socket.
+// our socket. On a disk without programs no step can run it.
 func (j *joining) linkForSteps() error {
 	dir, err := j.stepsDir()
 	if err != nil {
 		return err
+	}
+	if err := tailscaled.CheckNoexec(dir); err != nil {
+		j.Log.Warn("`tailscale` cannot be run by its name: call it by its path, with --socket",
+			"because", err, "path", j.result.Binary.CLI, "socket", j.result.Socket)
 	}
 	script := wrapper + calling(j.result.Binary.CLI, j.result.Binary.Full, "--socket="+j.result.Socket)
 	return os.WriteFile(filepath.Join(dir, "tailscale"), []byte(script), 0o700)

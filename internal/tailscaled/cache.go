@@ -71,12 +71,12 @@ func (in Install) makeRoot() error {
 	if err := os.MkdirAll(in.root(), 0o755); err != nil {
 		return err
 	}
-	return errors.Join(in.checkCache(in.root()), checkNoexec(in.root()))
+	return errors.Join(in.checkCache(in.root()), CheckNoexec(in.root()))
 }
 
 // ofNoexec is a *cacheError if no program can run from a directory.
 func (in Install) ofNoexec(dir string) error {
-	if err := checkNoexec(dir); err != nil {
+	if err := CheckNoexec(dir); err != nil {
 		return in.unusable(err)
 	}
 	return nil

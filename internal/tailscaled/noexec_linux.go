@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// checkNoexec returns a *noexecError if programs cannot run from a directory.
-func checkNoexec(dir string) error {
+// CheckNoexec returns a *noexecError if programs cannot run from a directory.
+func CheckNoexec(dir string) error {
 	var fs unix.Statfs_t
 	if err := unix.Statfs(dir, &fs); err != nil || fs.Flags&unix.MS_NOEXEC == 0 {
 		return nil

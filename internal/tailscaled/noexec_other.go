@@ -2,4 +2,4 @@
 
 package tailscaled
 
-func checkNoexec(string) error { return nil }
+func CheckNoexec(string) error { return nil }
