@@ -5,6 +5,7 @@ package e2e
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -59,6 +60,12 @@ tun() {
 	mount --bind /dev/net/tun dev/net/tun
 	chmod 666 dev/net/tun 2>/dev/null || true
 }
+host() { # a tailscaled of its own
+	cp "$DAEMON" usr/local/bin/tailscaled
+	ln -s tailscaled usr/local/bin/tailscale
+	mkdir run/tailscale
+	mount --bind /run/tailscale run/tailscale
+}
 user() { # NAME UID HOME
 	echo "$1:x:$2:$2::$3:/bin/sh" >>etc/passwd
 	echo "$1:x:$2:" >>etc/group
@@ -95,6 +102,9 @@ const selfInMachine = "/actions/dist/tailjoin-linux-amd64"
 func newMachine(t *testing.T, p profile, opts localtailnet.Options) *ciMachine {
 	t.Helper()
 	m := &ciMachine{world: newWorld(t, opts), profile: p}
+	if p.beside {
+		m.mustHost()
+	}
 	m.root = m.mustHold()
 	for name, value := range p.variables() {
 		m.vars[name] = value
@@ -108,6 +118,9 @@ func newMachine(t *testing.T, p profile, opts localtailnet.Options) *ciMachine {
 	m.self = selfInMachine
 	m.under = m.enter(p.as...)
 	m.mustPrepareJob()
+	if p.setup != nil {
+		p.setup(m)
+	}
 	if said, err := m.step("sh", "-c", p.prepare); err != nil {
 		t.Fatalf("%s: %v\n%s", p.prepare, err, said)
 	}
@@ -119,7 +132,8 @@ func newMachine(t *testing.T, p profile, opts localtailnet.Options) *ciMachine {
 func (m *ciMachine) mustHold() string {
 	m.t.Helper()
 	cmd := exec.Command("unshare", "--mount", "--propagation", "private", "sh", "-c", layout+m.build+hold)
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "R=" + shortDir(m.t), "PROGRAM=" + os.Getenv(tailjoin), "BUNDLE=" + bundle(m.t)}
+	cmd.Args[len(cmd.Args)-1] = strings.Replace(cmd.Args[len(cmd.Args)-1], "echo ready", cmp.Or(m.seal, ":")+"\necho ready", 1)
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "R=" + shortDir(m.t), "PROGRAM=" + os.Getenv(tailjoin), "BUNDLE=" + bundle(m.t), "LONG=" + long, "DAEMON=" + os.Getenv(daemon)}
 	var words bytes.Buffer
 	cmd.Stderr = &words
 	out, err := cmd.StdoutPipe()
@@ -191,7 +205,21 @@ func (m *ciMachine) traces() map[string]string {
 	traces["files"] = strings.Join(m.files(), "\n")
 	resolv, _ := os.ReadFile(filepath.Join(m.root, "etc/resolv.conf"))
 	traces["resolv.conf"] = string(resolv)
+	if m.beside {
+		traces["host"] = m.hostState()
+	}
 	return traces
+}
+
+// hostState is what a job could have changed of the host's own tailscaled.
+func (m *ciMachine) hostState() string {
+	m.t.Helper()
+	cli := filepath.Join(filepath.Dir(os.Getenv(daemon)), "tailscale")
+	out, err := exec.Command("sh", "-c", cli+" debug prefs && "+cli+" status --peers=false").CombinedOutput()
+	if err != nil {
+		m.t.Errorf("asking the host's tailscaled: %v\n%s", err, out)
+	}
+	return strings.Replace(string(out), onlyLo, "", 1)
 }
 
 // ours are the paths on a machine that a job may leave: what the cache is kept

@@ -3,6 +3,8 @@
 package e2e
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -27,9 +29,12 @@ type profile struct {
 	network string   // "tun" or "userspace"; "" if the join is to fail
 	says    []string // words of the join
 	code    string   // of the error with which the join is to fail
-	leave   []string // words of the leave
+	foreign bool     // the session's place is another user's: leave may say so, and touches nothing
 	noNames bool     // peers are to be reached by address only
-	beside  bool     // a tailscaled of the host runs, and must not notice the job
+	cli     string   // how a later step calls tailscale, if not by its name
+	seal    string   // shell commands that run last, inside the machine
+	setup   func(*ciMachine)
+	beside  bool // a tailscaled of the host runs, and must not notice the job
 	check   func(*ciMachine)
 }
 
@@ -59,6 +64,15 @@ mkdir root/_temp
 printf 'nameserver 127.0.0.11\n' >dev/shm/resolv.conf
 mount --bind dev/shm/resolv.conf etc/resolv.conf
 `
+
+// long is a work directory as deep as a service's may be: a Unix socket's path
+// ends at 107 bytes.
+const long = "/srv/Läufer für Integration/actions-runner-linux-x64-2.336.0/_work/acme-web-shop-frontend/acme-web-shop-frontend/_temp"
+
+// disk is a hosted VM's user without sudo or device, and a disk of its own.
+func disk(mount string) string {
+	return "user runner 1001 /home/runner\nowned 1001 /home/runner/work/_temp\n" + mount + "\n"
+}
 
 var profiles = []profile{
 	{
@@ -165,6 +179,142 @@ sed -i 's/^runner:[*]:/runner:$1$tj$IL.Wg2RI891PX6rG.9PmW.:/' etc/shadow
 		network: "tun", says: []string{"::warning", "names of the tailnet do not resolve", "stat /etc/resolv.conf: no such file", "/etc: read-only file system"},
 		noNames: true,
 	},
+	{
+		name: "self-hosted service",
+		models: "an ordinary user without sudo, a host with its own tailscaled, a work directory whose path is long and has spaces and an ü, no HOME." +
+			" https://docs.github.com/actions/how-tos/manage-runners/self-hosted-runners/configure-the-application",
+		build: `
+user svc 1002 /home/svc
+owned 1002 "$LONG" /opt/tools
+tun
+host
+`,
+		uid: 1002, as: asUser("1002"), temp: long, env: map[string]string{"RUNNER_TOOL_CACHE": "/opt/tools"}, unset: []string{"HOME"},
+		beside: true, network: "userspace", says: []string{"a tailscaled runs on this machine"},
+	},
+	{
+		name:   "self-hosted service of root",
+		models: "as above, where the service was installed without a user: its daemon has to run without rights",
+		build: `
+mkdir -p "./$LONG" opt/tools
+tun
+host
+`,
+		temp: long, env: map[string]string{"RUNNER_TOOL_CACHE": "/opt/tools"}, unset: []string{"HOME"},
+		beside: true, network: "userspace", says: []string{"a tailscaled runs on this machine"},
+	},
+	{
+		name:   "long work directory with an interface",
+		models: "as above, without a tailscaled of the host",
+		build:  hostedVM + "tun\nowned 1001 \"$LONG\"\n",
+		uid:    1001, as: asUser("1001"), temp: long, env: map[string]string{"HOME": "/home/runner"},
+		network: "tun",
+	},
+	{
+		name:   "long work directory and no directory with a short path",
+		models: "as above, where /tmp and the like belong to others",
+		build:  "user svc 1002 /home/svc\nowned 1002 \"$LONG\"\nchmod 755 tmp var/tmp dev/shm\n",
+		uid:    1002, as: asUser("1002"), temp: long, env: map[string]string{"TMPDIR": long},
+		code: "input-invalid", says: []string{"too long for a Unix socket", "no directory with a short path"},
+	},
+	{
+		name:   "home directory that cannot be written",
+		models: "a service account whose home is root's, and no tool cache. https://systemd.io/, DynamicUser in systemd.exec(5)",
+		build:  "user svc 1002 /home/svc\nchown 0:0 home/svc\nowned 1002 /work/_temp\n",
+		uid:    1002, as: asUser("1002"), temp: "/work/_temp", env: map[string]string{"HOME": "/home/svc"}, unset: []string{"RUNNER_TOOL_CACHE"},
+		network: "userspace", says: []string{"::warning"},
+	},
+	{
+		name:   "tool cache on a read-only disk",
+		models: "a cache baked into an image",
+		build:  disk("mount -t tmpfs -o ro tmpfs opt/hostedtoolcache"),
+		uid:    1001, as: asUser("1001"), temp: "/home/runner/work/_temp",
+		network: "userspace", says: []string{"::warning", "read-only file system"},
+	},
+	{
+		name:   "tool cache on a disk without programs",
+		models: "a cache mounted noexec. mount(8)",
+		build:  disk("mount -t tmpfs -o noexec,uid=1001 tmpfs opt/hostedtoolcache"),
+		uid:    1001, as: asUser("1001"), temp: "/home/runner/work/_temp",
+		network: "userspace", says: []string{"::warning", "noexec"},
+	},
+	{
+		name:   "tool cache on a full disk",
+		models: "a runner that has lived long",
+		build:  disk("mount -t tmpfs -o size=64k,uid=1001 tmpfs opt/hostedtoolcache"),
+		uid:    1001, as: asUser("1001"), temp: "/home/runner/work/_temp",
+		network: "userspace", says: []string{"::warning", "no space left on device"},
+	},
+	{
+		name:   "tool cache of another user",
+		models: "AGENT_TOOLSDIRECTORY as root prepared it. https://github.com/actions/setup-python/blob/main/docs/advanced-usage.md#linux",
+		build:  disk(""),
+		uid:    1001, as: asUser("1001"), temp: "/home/runner/work/_temp",
+		network: "userspace", says: []string{"::warning", "permission denied"},
+	},
+	{
+		name:   "work directory on a disk without programs",
+		models: "RUNNER_TEMP mounted noexec, a tool cache that is not",
+		build:  disk("chown 1001 opt/hostedtoolcache\nmount -t tmpfs -o noexec,uid=1001 tmpfs home/runner/work/_temp"),
+		uid:    1001, as: asUser("1001"), temp: "/home/runner/work/_temp",
+		network: "userspace", says: []string{"::warning", "`tailscale` cannot be run by its name", "noexec"},
+		cli: "/opt/hostedtoolcache/tailjoin/tailscaled/*/*/tailscale",
+	},
+	{
+		name:   "no disk that runs programs",
+		models: "a hardened host: both noexec",
+		build:  disk("mount -t tmpfs -o noexec,uid=1001 tmpfs opt/hostedtoolcache\nmount -t tmpfs -o noexec,uid=1001 tmpfs home/runner/work/_temp"),
+		uid:    1001, as: asUser("1001"), temp: "/home/runner/work/_temp",
+		code: "not-runnable", says: []string{"noexec"},
+	},
+	{
+		name:   "read-only root",
+		models: "readOnlyRootFilesystem in a pod, with a volume for work. https://kubernetes.io/docs/tasks/configure-pod-container/security-context",
+		build:  "mkdir -p runner/_work\nmount -t tmpfs -o uid=1001 tmpfs runner/_work\nowned 1001 /runner/_work/_temp\n", seal: "mount -o remount,bind,ro /",
+		uid: 1001, as: asUser("1001", "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs"), temp: "/runner/_work/_temp",
+		network: "userspace", says: []string{"::warning"},
+	},
+	{
+		name:   "shared shell executor",
+		models: "jobs of two users at the same time. https://docs.gitlab.com/runner/executors/shell",
+		build:  "user ada 1003 /home/ada\nuser ben 1004 /home/ben\nowned 1003 /home/ada/_temp /home/ada/tools\nowned 1004 /home/ben/_temp\n",
+		uid:    1003, as: asUser("1003"), temp: "/home/ada/_temp", env: map[string]string{"HOME": "/home/ada", "RUNNER_TOOL_CACHE": "/home/ada/tools"},
+		network: "userspace", check: (*ciMachine).anotherUserJoinsAndLeaves,
+	},
+	{
+		name:   "shared shell executor where another user made the place",
+		models: "as above, where one user prepares in /tmp what the job of another will use",
+		build:  "user ada 1003 /home/ada\nowned 1004 /tmp/tailjoin-42 /tmp/tailjoin-42/tj-a1b2c3\n",
+		uid:    1003, as: asUser("1003"), temp: "/tmp/tailjoin-42", env: map[string]string{"HOME": "/home/ada"},
+		code: "input-invalid", says: []string{"/tmp/tailjoin-42"}, foreign: true,
+	},
+	{
+		name:   "company network",
+		models: "a proxy is the only way out, takes CONNECT to port 443 only, and opens TLS by its own authority. tailscaled and tailjoin know it by HTTPS_PROXY and SSL_CERT_FILE. https://tailscale.com/docs/reference/tls-proxies",
+		build:  hostedVM,
+		uid:    1001, as: asUser("1001"), temp: "/home/runner/work/_temp", env: map[string]string{"HOME": "/home/runner"},
+		network: "userspace",
+		setup: func(m *ciMachine) {
+			c := m.mustCompany()
+			m.t.Cleanup(func() { c.wantAsked("api.tailscale.com", "controlplane.tailscale.com") })
+		},
+	},
+	{
+		name:   "busybox only",
+		models: "an image of busybox: no bash, curl, certificates, /etc/passwd; uid 0 with Docker's rights. https://hub.docker.com/_/busybox",
+		build: `
+umount usr/local/bin usr bin sbin lib lib64 2>/dev/null || true
+rm -rf bin sbin lib lib32 lib64 libx32 usr etc/ssl etc/passwd etc/group etc/nsswitch.conf
+mkdir -p bin lib lib64 usr/bin usr/local/bin root/temp
+cp /usr/bin/busybox bin/
+for lib in $(ldd /usr/bin/busybox | grep -o '/[^ ]*'); do cp --parents -L $lib .; done
+mkdir -p usr/sbin root/tools
+chroot . /bin/busybox --install -s /bin
+ln -s /bin/env usr/bin/env
+`,
+		as: nil, temp: "/root/temp", env: map[string]string{"PATH": "/bin", "RUNNER_TOOL_CACHE": "/root/tools"},
+		network: "userspace", says: []string{"there is no /dev/net/tun"},
+	},
 }
 
 func TestMachine(t *testing.T) {
@@ -205,6 +355,20 @@ func (m *ciMachine) wantJoin() death {
 	return joined
 }
 
+// anotherUserJoinsAndLeaves has the second user of a machine do so.
+func (m *ciMachine) anotherUserJoinsAndLeaves() {
+	m.t.Helper()
+	other := m.enter(append(asUser("1004"), "/usr/bin/env", "HOME=/home/ben", "RUNNER_TEMP=/home/ben/_temp", "RUNNER_TOOL_CACHE=/home/ben/tools",
+		"TAILJOIN_SESSION=/home/ben/_temp/session", "GITHUB_OUTPUT=/dev/null", "GITHUB_PATH=/dev/null", "GITHUB_STEP_SUMMARY=/dev/null")...)
+	for _, verb := range []string{"join", "leave"} {
+		words := append(other, m.self, verb)
+		if got := m.finish(m.command(words[0], words[1:]...)); got.status != 0 || strings.Contains(got.words, "::warning") {
+			m.t.Errorf("the other user's %s ended with %d:\n%s", verb, got.status, got.text())
+		}
+	}
+	os.RemoveAll(filepath.Join(m.root, "home/ben/tools"))
+}
+
 // fetch are commands that fetch the peer's page by its name with what every
 // machine has. $1 is the proxy's address. (Debian's busybox wget crashes here.)
 var fetch = map[string]string{
@@ -222,7 +386,14 @@ func (m *ciMachine) wantPage() {
 	if page, err := m.step("sh", "-c", fetch[m.network], "fetch", peer, m.outputs()["http-proxy"]); err != nil || !strings.Contains(page, "tag:ci") {
 		m.t.Errorf("fetching the peer's page: %v\n%s", err, page)
 	}
-	if status, err := m.step("tailscale", "status"); err != nil || !strings.Contains(status, "my-server") {
+	cli := "tailscale"
+	if m.beside { // the name means the host's
+		cli += " --socket='" + m.outputs()["socket"] + "'"
+	}
+	if m.cli != "" {
+		cli = m.cli + " --socket='" + m.outputs()["socket"] + "'"
+	}
+	if status, err := m.step("sh", "-c", cli+" status"); err != nil || !strings.Contains(status, "my-server") {
 		m.t.Errorf("tailscale status: %v\n%s", err, status)
 	}
 }
@@ -231,7 +402,7 @@ func (m *ciMachine) wantPage() {
 func (m *ciMachine) wantLeave(before map[string]string, did death) {
 	m.t.Helper()
 	left := m.run("leave")
-	if left.status != 0 || strings.Contains(left.words, "::warning") {
+	if left.status != 0 || strings.Contains(left.words, "::warning") && !m.foreign {
 		m.t.Errorf("leave ended with %d:\n%s\nafter %v", left.status, left.text(), did)
 	}
 	if d := cmp.Diff(before, m.traces()); d != "" {
@@ -242,7 +413,7 @@ func (m *ciMachine) wantLeave(before map[string]string, did death) {
 // wantRefusal fails to join, with the documented error.
 func (m *ciMachine) wantRefusal(before map[string]string) {
 	m.t.Helper()
-	got := m.killAt(never, "join")
+	got := death{verb: "join", finished: m.run("join")}
 	if got.status == 0 || got.code() != m.code {
 		m.t.Errorf("join ended with %d and %q, want %q:\n%s", got.status, got.code(), m.code, got.text())
 	}
