@@ -65,8 +65,8 @@ func (on commentsOn) edit(ctx context.Context, id int64, body string) error {
 }
 
 // find is the oldest comment of ours with the marker, nil if there is none.
-// Anybody can write the marker: what somebody else wrote is not ours to change,
-// and they could change it after us.
+// Anyone can write the marker. A comment of another author is not changed: that
+// author, a bot too, could change it afterwards.
 func (on commentsOn) find(ctx context.Context) (*gh.IssueComment, error) {
 	ours, err := on.author(ctx)
 	if err != nil {
@@ -92,14 +92,49 @@ func (on commentsOn) find(ctx context.Context) (*gh.IssueComment, error) {
 	}
 }
 
-// author tells who this token writes as. A token of an app, which a job's own
-// is, may not ask who it is; it writes as a bot, which no person can.
+// author tells who this token writes as. GET /user refuses the token of an app,
+// which a job's own token is; GraphQL says its bot's login.
 func (on commentsOn) author(ctx context.Context) (func(*gh.User) bool, error) {
 	me, _, err := call(ctx, on.Client, "asking who the token is of", func(ctx context.Context) (*gh.User, *gh.Response, error) {
 		return on.api.Users.Get(ctx, "")
 	})
-	if IsStatus(err, http.StatusForbidden) {
-		return func(u *gh.User) bool { return u.GetType() == "Bot" }, nil
+	if !IsStatus(err, http.StatusForbidden) {
+		return func(u *gh.User) bool { return u.GetID() == me.GetID() }, err
 	}
-	return func(u *gh.User) bool { return u.GetID() == me.GetID() }, err
+	login := on.bot(ctx)
+	return func(u *gh.User) bool {
+		return u.GetType() == "Bot" && strings.TrimSuffix(u.GetLogin(), "[bot]") == login
+	}, nil
+}
+
+// jobsBot is the login of a job's own token.
+const jobsBot = "github-actions"
+
+// bot is the login of the app whose token this is, without its "[bot]". A server
+// without GraphQL has no other app than its own.
+func (on commentsOn) bot(ctx context.Context) string {
+	var answer struct {
+		Data struct{ Viewer struct{ Login string } }
+	}
+	_, _, err := call(ctx, on.Client, "asking which app the token is of", func(ctx context.Context) (any, *gh.Response, error) {
+		req, err := on.api.NewRequest(http.MethodPost, on.graphql(), map[string]string{"query": "{viewer{login}}"})
+		if err != nil {
+			return nil, nil, err
+		}
+		res, err := on.api.Do(ctx, req, &answer)
+		return nil, res, err
+	})
+	if login := strings.TrimSuffix(answer.Data.Viewer.Login, "[bot]"); err == nil && login != "" {
+		return login
+	}
+	return jobsBot
+}
+
+// graphql is the endpoint beside the REST API: https://api.github.com/graphql,
+// or https://HOST/api/graphql of an Enterprise Server, whose REST API is at /api/v3.
+func (c *Client) graphql() string {
+	if strings.HasSuffix(c.api.BaseURL.Path, "/api/v3/") {
+		return "../graphql"
+	}
+	return "graphql"
 }

@@ -3,12 +3,14 @@ package github_test
 import (
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/tailjoin/tailjoin/internal/github"
 	"github.com/tailjoin/tailjoin/internal/localtailnet"
+	"github.com/tailjoin/tailjoin/internal/secret"
 )
 
 const marker = "<!-- tailjoin policy - policy.hujson -->"
@@ -75,6 +77,76 @@ func TestSetComment_keepsThoseOfOthersApart(t *testing.T) {
 	wantComments(t, g, bot+": "+marker+"\ntext", bot+": "+other+"\ntext")
 }
 
+var (
+	renovate = localtailnet.GitHubUser{Login: "renovate[bot]", ID: 29139614, Type: "Bot"}
+	ourApp   = localtailnet.GitHubUser{Login: "acme-policy[bot]", ID: 9, Type: "Bot"}
+)
+
+// A job's token may change the comments of other bots, which write what others
+// tell them to.
+func TestSetComment_trustsNoCommentOfAnotherBot(t *testing.T) {
+	for _, who := range []localtailnet.GitHubUser{localtailnet.JobsBot, ourApp} {
+		t.Run(who.Login, func(t *testing.T) {
+			g, c := openPull(t)
+			g.SetUser(who)
+			for _, other := range []localtailnet.GitHubUser{renovate, {Login: strings.TrimSuffix(who.Login, "[bot]"), ID: 8, Type: "User"}} {
+				g.AddComment("acme/web", 5, other, marker+"\nno one loses anything")
+			}
+			for _, body := range []string{"ours", "ours, anew"} {
+				if err := c.SetComment(t.Context(), repo(t, ""), 5, marker, body, false); err != nil {
+					t.Fatal(err)
+				}
+			}
+			wantComments(t, g, "renovate[bot]: "+marker+"\nno one loses anything", strings.TrimSuffix(who.Login, "[bot]")+": "+marker+"\nno one loses anything",
+				who.Login+": "+marker+"\nours, anew")
+		})
+	}
+}
+
+// An Enterprise Server has its REST API at /api/v3, and GraphQL beside it.
+func TestSetComment_ofAnEnterpriseServersApp_editsItsComment(t *testing.T) {
+	g := localtailnet.NewGitHub()
+	g.AddRepository("acme/web", 2002)
+	g.AddPull("acme/web", 5)
+	g.SetUser(ourApp)
+	mux := http.NewServeMux()
+	mux.Handle("/api/v3/", http.StripPrefix("/api/v3", g))
+	mux.Handle("/api/graphql", g)
+	server := httptest.NewServer(mux)
+	t.Cleanup(server.Close)
+	c, err := github.New(github.Options{Token: secret.New(g.Token), BaseURL: server.URL + "/api/v3"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, body := range []string{"ours", "ours, anew"} {
+		if err := c.SetComment(t.Context(), repo(t, ""), 5, marker, body, false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wantComments(t, g, ourApp.Login+": "+marker+"\nours, anew")
+}
+
+// Of a server without GraphQL only the job's own token is known.
+func TestSetComment_withoutGraphQL_editsTheCommentOfTheJob(t *testing.T) {
+	g := localtailnet.NewGitHub()
+	g.AddRepository("acme/web", 2002)
+	g.AddPull("acme/web", 5)
+	c := client(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "graphql") {
+			http.NotFound(w, r)
+			return
+		}
+		g.ServeHTTP(w, r)
+	}), g.Token)
+	g.AddComment("acme/web", 5, renovate, marker+"\nno one loses anything")
+	for _, body := range []string{"ours", "ours, anew"} {
+		if err := c.SetComment(t.Context(), repo(t, ""), 5, marker, body, false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wantComments(t, g, "renovate[bot]: "+marker+"\nno one loses anything", localtailnet.JobsBot.Login+": "+marker+"\nours, anew")
+}
+
 // Whoever wrote the marker first could change the comment after us.
 func TestSetComment_trustsNoCommentOfSomebodyElse(t *testing.T) {
 	for name, who := range map[string]localtailnet.GitHubUser{"a job's token": localtailnet.JobsBot, "a person's token": octocat} {
@@ -128,7 +200,7 @@ func TestSetComment_ofAForkIsRefusedOnce(t *testing.T) {
 		t.Errorf("error %v, want a 403 in it", err)
 	}
 	wantComments(t, g)
-	if asked := g.Asked(); len(asked) != 3 { // who, list, create
+	if asked := g.Asked(); len(asked) != 4 { // who, which app, list, create
 		t.Errorf("asked %v", asked)
 	}
 }
