@@ -42,7 +42,16 @@ type githubJob struct {
 }
 
 func githubAction(env Env, out io.Writer) *githubactions.Action {
-	return githubactions.New(githubactions.WithGetenv(githubactions.GetenvFunc(env)), githubactions.WithWriter(out))
+	return githubactions.New(githubactions.WithGetenv(githubactions.GetenvFunc(env)), githubactions.WithWriter(forgivingWriter{out}))
+}
+
+// A forgivingWriter reports no error. go-githubactions panics at one, and what
+// is not printed is no reason to end a join or a leave.
+type forgivingWriter struct{ io.Writer }
+
+func (w forgivingWriter) Write(p []byte) (int, error) {
+	w.Writer.Write(p)
+	return len(p), nil
 }
 
 // toolCache is where the platform keeps tools between jobs, if it does.

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/kballard/go-shellquote"
-	"github.com/tailjoin/tailjoin/internal/ci"
+	"github.com/tailjoin/tailjoin/internal/diag"
 	"github.com/tailjoin/tailjoin/internal/join"
 	"github.com/tailjoin/tailjoin/internal/tailscaled"
 )
@@ -23,13 +23,13 @@ func (f *front) leave(ctx context.Context, args []string) error {
 	in.access(fs)
 	limit := leaveLimit
 	fs.Var(duration{&limit}, "limit", "time limit, for a platform that leaves a cancelled job less")
-	if err := parse(fs, f.withoutLostFiles(), args); err != nil {
+	if err := (parser{fs, f.job, f.leaveWithout}).parse(args); err != nil {
 		return f.help(fs, err)
 	}
 	in.loginServerOfArgs()
 	identity, err := in.identity()
 	if err != nil {
-		return err
+		f.leaveWithout("oauth-client-id or oauth-secret", err)
 	}
 	deps, _ := f.deps(&in, identity) // an ID token is asked for only if it is needed
 	// A cancelled job's signals are for the work that is now being undone.
@@ -46,19 +46,11 @@ func (f *front) leave(ctx context.Context, args []string) error {
 	return nil
 }
 
-// withoutLostFiles is the job without the inputs whose file is gone by now. What
-// they hold is needed only to delete the node of a daemon that died.
-func (f *front) withoutLostFiles() ci.Job {
-	job := f.job
-	job.Input = func(name string) string {
-		value := f.job.Input(name)
-		if _, err := orContent(value); err != nil {
-			f.log("").Warn("leaving without input " + name + ": " + err.Error())
-			return ""
-		}
-		return value
-	}
-	return job
+// leaveWithout warns of an input that cannot be used, such as a file that is gone
+// by now. The inputs are needed only to delete the node of a daemon that died.
+func (f *front) leaveWithout(input string, err error) {
+	why := diag.As(err)
+	f.log("").Warn("leaving without input " + input + ": " + why.Summary + ": " + why.Hint)
 }
 
 func (f *front) sayLeft(mode string, left bool, err error, began time.Time) {

@@ -40,11 +40,21 @@ type Process struct {
 func Main(p Process) int {
 	ctx, stop := signal.NotifyContext(context.Background(), cancelling()...)
 	defer stop()
+	defer outliveReaders()()
 	f := newFront(p)
 	err := f.run(ctx, p.Args)
 	status := f.report(err)
 	f.flush()
 	return status
+}
+
+// outliveReaders turns a write to a closed pipe into an error, until stop is
+// called: otherwise the Go runtime ends the process with SIGPIPE, although a join
+// or a leave may be half done. Programs that are started here are not affected.
+func outliveReaders() (stop func()) {
+	closed := make(chan os.Signal, 1)
+	signal.Notify(closed, syscall.SIGPIPE)
+	return func() { signal.Stop(closed) }
 }
 
 // cancelling are the signals that cancel a command. Under nohup a hangup is none.

@@ -16,15 +16,18 @@ import (
 // parse sets each flag from the job's input, if there is one, then from args,
 // which win. An input that evaluates to nothing was not given.
 func parse(fs *flag.FlagSet, job ci.Job, args []string) error {
-	p := parser{fs: fs, job: job}
+	return parser{fs: fs, job: job}.parse(args)
+}
+
+func (p parser) parse(args []string) error {
 	if err := p.inputs(); err != nil {
 		return err
 	}
 	if err := p.flags(args); err != nil {
 		return err
 	}
-	if fs.NArg() > 0 {
-		return p.unexpected(fs.Arg(0))
+	if p.fs.NArg() > 0 {
+		return p.unexpected(p.fs.Arg(0))
 	}
 	return nil
 }
@@ -49,16 +52,24 @@ func parseAmongWords(fs *flag.FlagSet, job ci.Job, args []string) (words []strin
 
 // A parser gives the flags of one command their values.
 type parser struct {
-	fs  *flag.FlagSet
-	job ci.Job
+	fs       *flag.FlagSet
+	job      ci.Job
+	tolerate func(input string, err error) // is told of an input that cannot be used, which then is none; nil: it is an error
 }
 
 func (p parser) inputs() (failed error) {
 	p.fs.VisitAll(func(f *flag.Flag) {
 		value := trimFor(f.Name, p.job.Input(f.Name))
-		if value != "" && failed == nil {
-			failed = p.set(f, f.Value, value)
+		if value == "" || failed != nil {
+			return
 		}
+		err := p.set(f, f.Value, value)
+		if err != nil && p.tolerate != nil {
+			p.tolerate(f.Name, err)
+			f.Value.Set("") // where that is no value, the default still holds
+			err = nil
+		}
+		failed = err
 	})
 	return failed
 }

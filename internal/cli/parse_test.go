@@ -15,7 +15,7 @@ func newParser(t *testing.T) parser {
 	t.Helper()
 	fs := flag.NewFlagSet("join", flag.ContinueOnError)
 	new(inputs).join(fs)
-	return parser{fs, ci.Detect(func(string) string { return "" }, ci.Streams{Results: io.Discard, Words: io.Discard, Masks: io.Discard})}
+	return parser{fs: fs, job: ci.Detect(func(string) string { return "" }, ci.Streams{Results: io.Discard, Words: io.Discard, Masks: io.Discard})}
 }
 
 // given are inputs with values as pipelines give them, and as flags.
