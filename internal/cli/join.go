@@ -91,6 +91,7 @@ func (f *front) tellProxies(in *inputs, r join.Result) error {
 	if !in.proxyEnv {
 		return nil
 	}
+	f.warnOfMachineProxy(r)
 	for _, v := range f.proxyVariables(r) {
 		if err := f.job.Variable(v.name, v.value); err != nil {
 			return err

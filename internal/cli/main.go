@@ -74,7 +74,7 @@ type front struct {
 	job     ci.Job
 	secrets *secret.Filter // of everything that is written
 	streams []*secret.Writer
-	proxies []string // variables that an earlier join gave this job
+	proxies []variable // that an earlier join set for this job, with the values from before it
 }
 
 func newFront(p Process) *front {

@@ -149,6 +149,7 @@ func (r *run) join(ctx context.Context, signals <-chan os.Signal) (result join.R
 		r.log("").Warn("the command was not run: " + signalled{asked}.Error())
 	default:
 		r.sayJoined(r.in.logMode, result)
+		r.warnOfMachineProxy(result)
 	}
 	return result, leave, asked, err
 }
