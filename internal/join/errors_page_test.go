@@ -6,10 +6,13 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"io/fs"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 
@@ -37,6 +40,7 @@ func TestErrorsPage_showsWhatIsRendered(t *testing.T) {
 		onTailnet(t, quiet).unreached("wait-for", "my-server:443", errors.New("dial tcp 100.64.0.7:443: connect: connection refused")),
 		onTailnet(t, quiet).noExitNode(errors.New("that peer offers no exit node, or the tailnet has not approved it")),
 		sessionExists("/tmp/tailjoin-1000/tailjoin"),
+		explainPlace("/tmp/tailjoin-1000/tailjoin", fmt.Errorf("making session directory: %w", &fs.PathError{Op: "mkdir", Path: "/tmp/tailjoin-1000", Err: syscall.EROFS})),
 	)
 }
 

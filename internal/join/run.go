@@ -42,7 +42,7 @@ func Hold(ctx context.Context, r Request, d Deps) (result Result, leave func(con
 func begin(ctx context.Context, r Request, d Deps, tied bool) (*joining, error) {
 	s, err := newSession(r.Dir, r.known(d.API))
 	if err != nil {
-		return nil, err
+		return nil, explainPlace(r.Dir, err)
 	}
 	r.Install.Session, r.Install.Own = s.ID, filepath.Join(r.Dir, "cache")
 	j := &joining{Request: r, Deps: d, session: s, phases: startPhases(), tied: tied}

@@ -63,3 +63,19 @@ func TestMachine_unusualDisks(t *testing.T) {
 		})
 	}
 }
+
+func TestMachine_withoutAPlaceForTheSession_namesTheSettings(t *testing.T) {
+	for name, refuses := range map[string]string{"ro": "read-only file system", "size=4k,nr_inodes=1": "no space left on device"} {
+		t.Run(name, func(t *testing.T) {
+			m := newMachine(t, profile{
+				build: hostedVM + tmpfs + "mkdir disk\ntmpfs " + name + " disk\n", uid: 1001,
+				as: asUser("1001", "--no-new-privs"), temp: "/home/runner/work/_temp",
+			}, localtailnet.Options{})
+			got := m.run("join", "--session=/disk/1/session")
+			if got.status != 1 || got.code() != "session-unwritable" {
+				t.Errorf("join ended with %d and %q:\n%s", got.status, got.code(), got.text())
+			}
+			wantWords(t, got, "mkdir /disk/1: "+refuses, "--session", "RUNNER_TEMP", "TMPDIR")
+		})
+	}
+}
