@@ -5,8 +5,8 @@ package access
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"time"
 
 	"github.com/tailjoin/tailjoin/internal/idtoken"
 	"github.com/tailjoin/tailjoin/internal/retry"
@@ -24,15 +24,15 @@ type Request struct {
 
 	API     *tsapi.Client
 	IDToken func(ctx context.Context, audience string) (idtoken.Token, error)
-	Mask    func(secret.Text)                   // called with every secret when it is made
-	Again   func(err error, wait time.Duration) // called before Get tries again; may be nil
-	Measure func(phase string) (end func())     // may be nil
+	Mask    func(secret.Text)               // called with every secret when it is made
+	Again   retry.Waiting                   // called when Get tries again; may be nil
+	Measure func(phase string) (end func()) // may be nil
 }
 
-// Get tries until there is nothing to be gained by another try.
+// Get tries until ctx's deadline leaves no room for another try.
 func (r Request) Get(ctx context.Context) (tsapi.AccessToken, error) {
-	token, err := retry.Do(ctx, r.Again, r.Once)
-	if ctx.Err() != nil { // it was not the server that failed
+	token, err := retry.Steps(ctx, r.Again, r.Once)
+	if errors.Is(ctx.Err(), context.Canceled) { // it was not the server that failed
 		return token, err
 	}
 	return token, Unanswered(r.API, err)
@@ -54,7 +54,9 @@ func (r Request) ask(ctx context.Context) (tsapi.AccessToken, error) {
 		return tsapi.AccessToken{Text: r.APIKey}, nil
 	case !r.Secret.IsZero():
 		defer r.measure("exchange")()
-		token, err := r.API.ClientCredentials(ctx, r.ClientID, r.Secret, r.Scopes...)
+		token, err := retry.Step(ctx, func(ctx context.Context) (tsapi.AccessToken, error) {
+			return r.API.ClientCredentials(ctx, r.ClientID, r.Secret, r.Scopes...)
+		})
 		return token, r.secretRefused(err)
 	}
 	id, err := r.idToken(ctx)
@@ -62,13 +64,15 @@ func (r Request) ask(ctx context.Context) (tsapi.AccessToken, error) {
 		return tsapi.AccessToken{}, err
 	}
 	defer r.measure("exchange")()
-	token, err := r.API.Exchange(ctx, r.ClientID, id.Text)
+	token, err := retry.Step(ctx, func(ctx context.Context) (tsapi.AccessToken, error) {
+		return r.API.Exchange(ctx, r.ClientID, id.Text)
+	})
 	return token, r.identityRefused(err, id.Claims)
 }
 
 func (r Request) idToken(ctx context.Context) (idtoken.Token, error) {
 	defer r.measure("id-token")()
-	token, err := r.IDToken(ctx, r.Audience)
+	token, err := retry.Step(ctx, func(ctx context.Context) (idtoken.Token, error) { return r.IDToken(ctx, r.Audience) })
 	if err != nil {
 		return token, fmt.Errorf("asking for an ID token: %w", err)
 	}

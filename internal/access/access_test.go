@@ -33,7 +33,9 @@ func newAPI(t *testing.T, answers ...string) *api {
 		form, _ := io.ReadAll(r.Body)
 		a.sent = append(a.sent, r.URL.Path+" "+string(form))
 		answer := a.answers[0]
-		a.answers = a.answers[1:]
+		if len(a.answers) > 1 { // the last one stays
+			a.answers = a.answers[1:]
+		}
 		w.WriteHeader(int(answer[0]-'0')*100 + int(answer[1]-'0')*10 + int(answer[2]-'0'))
 		io.WriteString(w, answer[3:])
 	}))
@@ -173,11 +175,50 @@ func TestGet_explainsARefusalAndDoesNotTryAgain(t *testing.T) {
 }
 
 func TestGet_saysWhenNobodyAnswers(t *testing.T) {
-	a := newAPI(t, "429", "500", "502", "503", "504")
+	for answer, want := range map[string]string{"503": "not-answering", "408": "not-answering", "403<html>blocked": "web-page", "200<html>sign in": "web-page"} {
+		t.Run(answer, func(t *testing.T) {
+			a := newAPI(t, answer)
+			var masked []string
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			_, err := a.asking(&masked).Get(ctx)
+			if got := diag.As(err).Code; got != want || len(a.sent) < 4 || ctx.Err() != nil {
+				t.Errorf("%d requests, then %s: %v; want more, until just before the deadline, and %s", len(a.sent), got, err, want)
+			}
+		})
+	}
+}
+
+func TestGet_aFirewallThatLetsTheNextRequestPass(t *testing.T) {
+	a := newAPI(t, "403<html>blocked</html>", granted)
 	var masked []string
-	_, err := a.asking(&masked).Get(t.Context())
-	if got := diag.As(err).Code; got != "not-answering" || len(a.answers) != 0 {
-		t.Errorf("%d answers are left, then %s: %v", len(a.answers), got, err)
+	if _, err := a.asking(&masked).Get(t.Context()); err != nil || len(a.sent) != 2 {
+		t.Errorf("%d requests, then %v; want success with the second", len(a.sent), err)
+	}
+}
+
+// One request that hangs costs its own limit, not the deadline.
+func TestGet_aRequestThatHangsIsSentAgain(t *testing.T) {
+	hung := make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		io.Copy(io.Discard, r.Body) // or net/http does not see the client go
+		select {
+		case <-hung:
+			io.WriteString(w, granted[3:])
+		default:
+			close(hung)
+			io.WriteString(w, granted[3:20])
+			http.NewResponseController(w).Flush()
+			<-r.Context().Done()
+		}
+	}))
+	t.Cleanup(server.Close)
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second)
+	defer cancel()
+	var masked []string
+	r := (&api{Server: server}).asking(&masked)
+	if _, err := r.Get(ctx); err != nil || ctx.Err() != nil {
+		t.Errorf("%v, %v", err, ctx.Err())
 	}
 }
 

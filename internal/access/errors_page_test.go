@@ -26,6 +26,7 @@ func TestErrorsPage_showsWhatIsRendered(t *testing.T) {
 		Request{APIKey: secret.New("tskey-api-1")}.KeyRefused(&tsapi.Error{Status: 401, Message: "API token invalid"}, tsapi.AccessToken{}, nil),
 		Unanswered(r.API, fmt.Errorf("exchanging ID token: %w", &retry.Later{Err: &tsapi.Error{Status: 503}})),
 		Unanswered(r.API, fmt.Errorf("exchanging ID token: %w", untrusted)),
+		Unanswered(r.API, fmt.Errorf("exchanging ID token: %w", &retry.Later{Err: &tsapi.Error{Status: 403, Page: true}})),
 	)
 }
 

@@ -22,7 +22,7 @@ const Credentials = "https://login.tailscale.com/admin/settings/trust-credential
 // does not change.
 func Refusal(err error) (*tsapi.Error, bool) {
 	answer, ok := errors.AsType[*tsapi.Error](err)
-	return answer, ok && answer.Status/100 == 4 && answer.Status != http.StatusTooManyRequests
+	return answer, ok && answer.Status/100 == 4 && !answer.Page && !retry.MayPass(answer.Status)
 }
 
 // identityRefused says what the trust credential must hold. Tailscale does not
@@ -119,6 +119,9 @@ func Unanswered(api *tsapi.Client, err error) error {
 			Hint:    "if a proxy looks into TLS here, add its root certificate to this machine, or name it in the variable SSL_CERT_FILE",
 		}
 	}
+	if answer, ok := errors.AsType[*tsapi.Error](err); ok && answer.Page {
+		return webPage(err, facts)
+	}
 	if _, ok := errors.AsType[*retry.Later](err); ok {
 		return &diag.Problem{
 			Code:    "not-answering",
@@ -129,4 +132,15 @@ func Unanswered(api *tsapi.Client, err error) error {
 		}
 	}
 	return err
+}
+
+func webPage(err error, facts []diag.Fact) error {
+	return &diag.Problem{
+		Code:    "web-page",
+		Summary: "a web page came back instead of an answer of Tailscale's API",
+		Err:     err,
+		Facts:   facts,
+		Hint: "a proxy, a firewall or a captive portal is between this machine and the API: let the job reach the address above,\n" +
+			"or set HTTPS_PROXY to a proxy that does. If api-url or login-server is set, see that it is the API's address",
+	}
 }

@@ -164,7 +164,9 @@ func TestCreate_refused(t *testing.T) {
 		t.Run(code, func(t *testing.T) {
 			w := newWorld(t)
 			change(w)
-			err := authkey.Create(t.Context(), w.Deps, wanted(nil), func(tsapi.AuthKey) error { return nil })
+			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+			defer cancel()
+			err := authkey.Create(ctx, w.Deps, wanted(nil), func(tsapi.AuthKey) error { return nil })
 			if got := diag.As(err).Code; got != code {
 				t.Errorf("%s: %v", got, err)
 			}

@@ -109,8 +109,9 @@ func (f *front) ownToken(ctx context.Context, source idtoken.Source, audience st
 	return token, err
 }
 
-func (f *front) again(err error, wait time.Duration) {
-	f.log("").Info("trying again", "in", wait.Round(time.Millisecond), "because", err)
+// again is called once for each reason to wait.
+func (f *front) again(reason error, limit time.Duration) {
+	f.log("").Info("not available yet; trying again for "+limit.Round(time.Second).String()+" at most", "because", reason)
 }
 
 // A destination is where a command leaves the secret that it got. The zero

@@ -41,6 +41,9 @@ func (r *Request) silent(name string, err error) Check {
 func (r *Request) reached(a tsapi.Answer) Check {
 	const name = "api"
 	switch {
+	case a.Page:
+		return Check{Name: name, Result: Failed, Code: "web-page", Finding: fmt.Sprintf("%s answers with a web page (status %d)", r.address(), a.Status),
+			Hint: "a proxy, a firewall or a captive portal is between this machine and the API: let this machine reach it, or set HTTPS_PROXY"}
 	case a.Status == http.StatusUnauthorized || a.Status == http.StatusForbidden:
 		return ok(name, fmt.Sprintf("%s answers (%v)", r.address(), a.Took.Round(time.Millisecond)))
 	case a.Status >= 500:

@@ -210,7 +210,7 @@ func TestRun_findsWhatIsWrong(t *testing.T) {
 		"an API that fails": {func(t *testing.T, w *world) { w.instead(t, 503, "<html>no</html>") },
 			notAsked(changes{"api": doctor.Failed, "exchange": doctor.Failed}), "api", "not-answering", "status 503: <html>no</html>"},
 		"a captive portal": {func(t *testing.T, w *world) { w.instead(t, 200, "<html>Welcome</html>") },
-			notAsked(changes{"api": doctor.Failed, "exchange": doctor.Failed}), "api", "no-exchange", "is not Tailscale's API"},
+			notAsked(changes{"api": doctor.Failed, "exchange": doctor.Failed}), "api", "web-page", "answers with a web page"},
 		"a control server of one's own": {func(t *testing.T, w *world) { w.instead(t, 404, "404 page not found") },
 			notAsked(changes{"api": doctor.Failed, "exchange": doctor.Failed}), "exchange", "no-exchange", "gives no access tokens"},
 		"a dead control server": {func(t *testing.T, w *world) { w.Control = "http://" + dead(t) },

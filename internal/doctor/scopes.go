@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/tailjoin/tailjoin/internal/access"
+	"github.com/tailjoin/tailjoin/internal/retry"
 	"github.com/tailjoin/tailjoin/internal/tsapi"
 )
 
@@ -60,6 +61,8 @@ func (r *Request) classify(e endpoint, token tsapi.AccessToken, a tsapi.Answer) 
 	path, _, _ := strings.Cut(e.path, "?")
 	asked := fmt.Sprintf("GET %s: %d", path, a.Status)
 	switch {
+	case a.Page || retry.MayPass(a.Status):
+		return Check{Name: e.name, Result: Failed, Code: "not-answering", Finding: strings.TrimSpace(asked + " " + a.Message), Hint: "see https://status.tailscale.com, and do it again"}
 	case a.Status/100 == 2 && r.needs(e.scope) && len(token.Scopes) > 0 && !covers(token.Scopes, e.scope):
 		return r.lacking(e.name, asked+", which may read and no more", e.scope, "")
 	case a.Status/100 == 2:
@@ -71,8 +74,6 @@ func (r *Request) classify(e endpoint, token tsapi.AccessToken, a tsapi.Answer) 
 	case a.Status == http.StatusUnauthorized:
 		return Check{Name: e.name, Result: Failed, Finding: asked + ", to a token that the API gave just now",
 			Hint: "see that api-url and login-server are those of one and the same server"}
-	case a.Status == http.StatusTooManyRequests || a.Status >= 500:
-		return Check{Name: e.name, Result: Failed, Code: "not-answering", Finding: strings.TrimSpace(asked + " " + a.Message), Hint: "see https://status.tailscale.com, and do it again"}
 	}
 	return r.lacking(e.name, strings.TrimSpace(asked+" "+a.Message), e.scope, e.use)
 }

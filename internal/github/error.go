@@ -36,9 +36,12 @@ func IsStatus(err error, status int) bool {
 
 // mark takes an answer out of go-github's types, and marks what may pass.
 func mark(err error) error {
+	if wait, ok := limitedFor(err); ok {
+		return &retry.Later{Err: err, After: wait}
+	}
 	refused, ok := errors.AsType[*gh.ErrorResponse](err)
 	if !ok {
-		return retry.Network(err)
+		return retry.Network(retry.Answer(err))
 	}
 	answer := &Error{refused.Response.StatusCode, message(refused), refused.Response.Header}
 	return retry.Status(answer, answer.Status, answer.Header)
@@ -67,7 +70,7 @@ func (c *Client) explain(doing string, err error) error {
 	}
 	err = fmt.Errorf("%s: %w", doing, err)
 	facts := []diag.Fact{{Name: "github", Value: c.api.BaseURL.Host}}
-	if answer, ok := errors.AsType[*Error](err); ok && answer.Status < 500 {
+	if answer, ok := errors.AsType[*Error](err); ok && !retry.MayPass(answer.Status) {
 		return c.refused(answer, err, facts)
 	}
 	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
@@ -138,6 +141,17 @@ func (c *Client) limited(err error) error {
 		return problem("github-rate-limited", "GitHub takes no more requests from this token for now", hint, nil, facts)
 	}
 	return nil
+}
+
+// limitedFor is how long GitHub wants to be left alone, if it said so.
+func limitedFor(err error) (time.Duration, bool) {
+	if limit, ok := errors.AsType[*gh.RateLimitError](err); ok {
+		return time.Until(limit.Rate.Reset.Time) + time.Second, true
+	}
+	if limit, ok := errors.AsType[*gh.AbuseRateLimitError](err); ok && limit.RetryAfter != nil {
+		return *limit.RetryAfter, true
+	}
+	return 0, false
 }
 
 func clock(t time.Time) string { return t.UTC().Format("15:04:05 UTC") }

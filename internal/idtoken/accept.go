@@ -79,12 +79,16 @@ type refusal struct {
 
 	status int // 0 if it was not HTTP
 	header http.Header
+	page   bool // a firewall's or a proxy's: HTML with status 403
 }
 
 func (r *refusal) Error() string {
 	text := r.server + " answered " + r.said
 	if r.code != "" {
 		text += " (" + r.code + ")"
+	}
+	if r.page {
+		text += ": a web page, as a firewall or a proxy sends"
 	}
 	return text
 }
@@ -130,6 +134,9 @@ func (s Source) mark(err error) error {
 	}
 	if r.status == 0 {
 		return err
+	}
+	if r.page {
+		return &retry.Later{Err: err, Limit: retry.Doubt}
 	}
 	return retry.Status(err, r.status, r.header)
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"mime"
 	"net"
 	"net/http"
 	"net/url"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"github.com/tailjoin/tailjoin/internal/lazy"
+	"github.com/tailjoin/tailjoin/internal/retry"
 )
 
 // longest is where an answer is cut off: no token is longer.
@@ -60,12 +62,20 @@ func (a ask) send(ctx context.Context, client *http.Client) ([]byte, error) {
 	defer res.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(res.Body, longest))
 	if err != nil {
-		return nil, fmt.Errorf("reading the answer of %s: %w", res.Request.URL.Host, err)
+		return nil, retry.Answer(fmt.Errorf("reading the answer of %s: %w", res.Request.URL.Host, err))
 	}
 	if res.StatusCode/100 != 2 {
-		return nil, &refusal{server: res.Request.URL.Host, said: said(res.StatusCode), code: errorCode(body), status: res.StatusCode, header: res.Header}
+		return nil, refused(res, body)
 	}
 	return body, nil
+}
+
+func refused(res *http.Response, body []byte) *refusal {
+	kind, _, _ := mime.ParseMediaType(res.Header.Get("Content-Type"))
+	return &refusal{
+		server: res.Request.URL.Host, said: said(res.StatusCode), code: errorCode(body), status: res.StatusCode, header: res.Header,
+		page: res.StatusCode == http.StatusForbidden && kind == "text/html",
+	}
 }
 
 func said(status int) string {

@@ -79,6 +79,8 @@ var failures = map[string]struct {
 }{
 	"401":       {answering(401, page, nil), "id-token-refused", false, 0},
 	"403":       {answering(403, `{"error":"`+hush+`"}`, nil), "id-token-refused", false, 0},
+	"firewall":  {answering(403, page, http.Header{"Content-Type": {"text/html; charset=UTF-8"}}), "not-answering", true, 0},
+	"408":       {answering(408, page, nil), "not-answering", true, 0},
 	"429":       {answering(429, page, http.Header{"Retry-After": {"7"}}), "not-answering", true, 7 * time.Second},
 	"500":       {answering(500, page, nil), "not-answering", true, 0},
 	"503":       {answering(503, "", nil), "not-answering", true, 0},
@@ -88,6 +90,7 @@ var failures = map[string]struct {
 	"redirect":  {answering(302, "", http.Header{"Location": {"/elsewhere"}}), "id-token-refused", false, 0},
 	"cut":       {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, "not-answering", true, 0},
 	"hang":      {hang, "not-answering", true, 0},
+	"stall":     {stall, "not-answering", true, 0},
 	"very long": {func(w http.ResponseWriter, _ *http.Request) { io.Copy(w, &endless{left: 3 << 20}) }, "not-a-token", false, 0},
 }
 
@@ -105,6 +108,16 @@ func hang(_ http.ResponseWriter, r *http.Request) {
 	io.Copy(io.Discard, r.Body) // or net/http would not see the client go
 	<-r.Context().Done()
 	panic(http.ErrAbortHandler) // to return would be an answer, with which a client that just gives up may still be served
+}
+
+// stall answers, and stops in the middle.
+func stall(w http.ResponseWriter, r *http.Request) {
+	io.Copy(io.Discard, r.Body) // or net/http would not see the client go
+	w.Header().Set("Content-Length", "1000")
+	io.WriteString(w, "ey")
+	http.NewResponseController(w).Flush()
+	<-r.Context().Done()
+	panic(http.ErrAbortHandler)
 }
 
 // An endless text has no end that anybody waits for.
@@ -133,7 +146,7 @@ func TestSources_sayWhatIsWrongWithTheirService(t *testing.T) {
 				p := newPlatform(t)
 				r.open(p, failure.serve)
 				ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
-				if name == "hang" {
+				if name == "hang" || name == "stall" {
 					ctx, cancel = context.WithTimeout(t.Context(), 100*time.Millisecond)
 				}
 				defer cancel()

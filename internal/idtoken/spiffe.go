@@ -111,7 +111,9 @@ var grpcNames = map[int]string{
 // there is none.
 func grpcError(res *http.Response) error {
 	if res.StatusCode != http.StatusOK {
-		return &refusal{server: "the Workload API", said: said(res.StatusCode), status: res.StatusCode, header: res.Header}
+		r := refused(res, nil)
+		r.server = "the Workload API"
+		return r
 	}
 	text := res.Trailer.Get("Grpc-Status")
 	if text == "" {
@@ -124,11 +126,11 @@ func grpcError(res *http.Response) error {
 	if code == 0 {
 		return nil
 	}
-	refused := &refusal{server: "the Workload API", said: strings.TrimSpace("gRPC status " + text + " " + grpcNames[code])}
+	r := &refusal{server: "the Workload API", said: strings.TrimSpace("gRPC status " + text + " " + grpcNames[code])}
 	if grpcLater[code] {
-		return &retry.Later{Err: refused}
+		return &retry.Later{Err: r}
 	}
-	return refused
+	return r
 }
 
 // firstSVID takes the token out of JWTSVIDResponse{svids = 1: JWTSVID{svid = 2}}.

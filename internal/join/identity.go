@@ -24,15 +24,16 @@ func (j *joining) authKey(ctx context.Context) (secret.Text, error) {
 		return j.Identity.AuthKey, nil
 	}
 	j.API.Open(ctx)
-	key, err := retry.Do(ctx, j.again, j.mint)
-	if ctx.Err() != nil { // it was not the server that failed
+	key, err := retry.Steps(ctx, j.again, j.mint)
+	if errors.Is(ctx.Err(), context.Canceled) { // it was not the server that failed
 		return key, err
 	}
 	return key, access.Unanswered(j.API, err)
 }
 
-func (j *joining) again(err error, wait time.Duration) {
-	j.Log.Info("trying again", "in", wait.Round(time.Millisecond), "because", err)
+// again is called once for each reason to wait.
+func (j *joining) again(reason error, limit time.Duration) {
+	j.Log.Info("not available yet; trying again for "+limit.Round(time.Second).String()+" at most", "because", reason)
 }
 
 // mint goes the whole way, from a fresh ID token on: a token must not be sent
@@ -46,7 +47,9 @@ func (j *joining) mint(ctx context.Context) (secret.Text, error) {
 		return secret.Text{}, err
 	}
 	end := j.phases.measure("auth-key")
-	key, err := j.API.CreateKey(ctx, token, j.keyRequest())
+	key, err := retry.Step(ctx, func(ctx context.Context) (tsapi.AuthKey, error) {
+		return j.API.CreateKey(ctx, token, j.keyRequest())
+	})
 	end()
 	if err != nil {
 		return secret.Text{}, j.noKey(err, token)

@@ -125,7 +125,7 @@ func (j *joining) register(ctx context.Context, waiting *tailscaled.Login, key s
 		return node, err
 	}
 	j.Log.Info("the auth key was used up by a login whose answer was lost; making another")
-	if key, err = retry.Do(ctx, j.again, j.mint); err != nil {
+	if key, err = retry.Steps(ctx, j.again, j.mint); err != nil {
 		return tailscaled.Node{}, err
 	}
 	return j.daemon.LogInAgain(ctx, key)

@@ -140,7 +140,7 @@ func (c *Client) once(ctx context.Context, token secret.Text, method string, bod
 	defer res.Body.Close()
 	answer, err := io.ReadAll(io.LimitReader(res.Body, longestAnswer))
 	if err != nil {
-		return retry.Answer(err)
+		return retry.Network(retry.Answer(err))
 	}
 	if refused := readError(res, answer); refused != nil {
 		return retry.Status(refused, refused.Status, res.Header)

@@ -1,6 +1,7 @@
 package namespace_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -10,6 +11,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/tailjoin/tailjoin/internal/diag"
@@ -129,7 +131,9 @@ func TestClient_explainsRefusals(t *testing.T) {
 		"503":            {answering(503, "", "<html>"), "not-answering", "status.namespace.so"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := client(t, c.server, `{"bearer_token": "nsct_hush"}`).Integrations(t.Context())
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			_, err := client(t, c.server, `{"bearer_token": "nsct_hush"}`).Integrations(ctx)
 			p := diag.As(err)
 			if text := p.Text(); err == nil || p.Code != c.code || !strings.Contains(text, c.want) || strings.Contains(text, "hush") {
 				t.Errorf("want %s and %q, got\n%s", c.code, c.want, text)

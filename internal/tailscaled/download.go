@@ -126,9 +126,9 @@ func (in Install) receive(ctx context.Context, s shelf, f format, path string) (
 // receiveArchive tries again with a new scratch directory what the network
 // has spoiled.
 func (in Install) receiveArchive(ctx context.Context, s shelf, f format, path string) (received, error) {
-	// Not with the context that retry makes for a call: an archive may take
-	// longer, and get ends what stands still.
-	return retry.Do(ctx, in.again, func(context.Context) (received, error) {
+	// Without a limit for the whole request: an archive may take long, and get
+	// ends a transfer that stands still.
+	return retry.Steps(ctx, in.again, func(ctx context.Context) (received, error) {
 		dir, err := in.scratch()
 		if err != nil {
 			return received{}, err

@@ -135,7 +135,7 @@ func (t *transfer) Close() error {
 	return t.body.Close()
 }
 
-// again tells that a download is tried once more.
-func (in Install) again(err error, wait time.Duration) {
-	in.log().Info("downloading tailscaled again", "error", err, "in", wait.Round(time.Millisecond))
+// again tells why a download is tried again, once for each reason.
+func (in Install) again(reason error, limit time.Duration) {
+	in.log().Info("tailscaled cannot be downloaded yet; trying again for "+limit.Round(time.Second).String()+" at most", "because", reason)
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/tailjoin/tailjoin/internal/httpurl"
+	"github.com/tailjoin/tailjoin/internal/retry"
 	"github.com/tailjoin/tailjoin/internal/secret"
 	tailscale "tailscale.com/client/tailscale/v2"
 )
@@ -91,5 +92,5 @@ func (c *Client) DeleteDevice(ctx context.Context, token AccessToken, nodeID str
 	if err != nil {
 		return err
 	}
-	return api.Devices().Delete(ctx, nodeID)
+	return retry.Answer(api.Devices().Delete(ctx, nodeID))
 }

@@ -1,12 +1,16 @@
 package tsapi
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
+	"mime"
 	"net/http"
 	"strings"
+
+	"github.com/tailjoin/tailjoin/internal/retry"
 )
 
 // An Error is an answer of the API that is not 2xx. It keeps the status
@@ -14,11 +18,15 @@ import (
 type Error struct {
 	Status  int
 	Message string // the API's own words, or the first bytes of another body
+	Page    bool   // a proxy or a portal answered with a web page
 
 	Findings []Finding // of a policy file that it refuses
 }
 
 func (e *Error) Error() string {
+	if e.Page {
+		return fmt.Sprintf("%d %s: a web page, not an answer of the API", e.Status, http.StatusText(e.Status))
+	}
 	text := fmt.Sprintf("%d %s", e.Status, http.StatusText(e.Status))
 	if e.Message == "" || e.Message == http.StatusText(e.Status) {
 		return text
@@ -42,13 +50,41 @@ func readError(res *http.Response) *Error {
 		Data        json.RawMessage `json:"data"` // has other shapes elsewhere
 	}
 	if json.Unmarshal(body, &answer) != nil {
-		return &Error{Status: res.StatusCode, Message: quote(body)}
+		return &Error{Status: res.StatusCode, Message: quote(body), Page: isPage(res, body)}
 	}
 	refusal := &Error{Status: res.StatusCode, Message: cmp.Or(answer.Message, answer.Description, answer.Error)}
 	if json.Unmarshal(answer.Data, &refusal.Findings) != nil {
 		refusal.Findings = nil
 	}
 	return refusal
+}
+
+// isPage reports whether a proxy, a firewall or a captive portal answered. The
+// API sends no pages and no redirects. An error of the API may have any body.
+func isPage(res *http.Response, body []byte) bool {
+	switch res.StatusCode / 100 {
+	case 2:
+		return isHTML(res)
+	case 3:
+		return true
+	}
+	return res.StatusCode == http.StatusForbidden && (isHTML(res) || startsAsPage(body))
+}
+
+func startsAsPage(body []byte) bool { return bytes.HasPrefix(bytes.TrimSpace(body), []byte("<")) }
+
+func isHTML(res *http.Response) bool {
+	kind, _, _ := mime.ParseMediaType(res.Header.Get("Content-Type"))
+	return kind == "text/html"
+}
+
+// mark marks an unsuccessful answer as a *retry.Later if it may pass. A page is
+// tried again for a short time, since a firewall may let the next request pass.
+func mark(e *Error, header http.Header) error {
+	if e.Page {
+		return &retry.Later{Err: e, Limit: retry.Doubt}
+	}
+	return retry.Status(e, e.Status, header)
 }
 
 // quote is the first bytes of a body nobody expected, on one line.

@@ -135,5 +135,5 @@ func (c *Client) RevokeKey(ctx context.Context, token AccessToken, id string) er
 	if err != nil {
 		return err
 	}
-	return api.Keys().Delete(ctx, id)
+	return retry.Answer(api.Keys().Delete(ctx, id))
 }

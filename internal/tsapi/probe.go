@@ -16,6 +16,7 @@ type Answer struct {
 	Date    time.Time     // the server's clock; zero if it did not say
 	Sent    time.Time     // our clock
 	Took    time.Duration // until the answer began
+	Page    bool          // a proxy or a portal answered with a web page
 }
 
 // Probe asks for a path below /api/v2 and reports the answer. The zero token
@@ -48,8 +49,9 @@ func (c *Client) ask(req *http.Request) (Answer, error) {
 	defer res.Body.Close()
 	answer.Took, answer.Status = time.Since(began), res.StatusCode
 	answer.Date, _ = http.ParseTime(res.Header.Get("Date"))
-	if res.StatusCode/100 != 2 {
-		answer.Message = readError(res).Message
+	if res.StatusCode/100 != 2 || isHTML(res) {
+		e := readError(res)
+		answer.Message, answer.Page = e.Message, e.Page
 	}
 	io.Copy(io.Discard, io.LimitReader(res.Body, longestBody)) // or the connection is of no use to the next
 	return answer, nil

@@ -53,7 +53,15 @@ func (c *Client) token(ctx context.Context, path string, form url.Values) (Acces
 		return AccessToken{}, err
 	}
 	defer res.Body.Close()
-	return c.readToken(io.LimitReader(res.Body, longestBody))
+	body, err := io.ReadAll(io.LimitReader(res.Body, longestBody))
+	if err != nil {
+		c.sender().drop()
+		return AccessToken{}, retry.Answer(fmt.Errorf("reading access token: %w", err))
+	}
+	if startsAsPage(body) {
+		return AccessToken{}, mark(&Error{Status: res.StatusCode, Page: true}, res.Header)
+	}
+	return c.readToken(body)
 }
 
 func (c *Client) post(ctx context.Context, path string, form url.Values) (*http.Request, error) {
@@ -73,15 +81,15 @@ func (c *Client) post(ctx context.Context, path string, form url.Values) (*http.
 
 var errNoToken = errors.New("the answer holds no access token")
 
-func (c *Client) readToken(body io.Reader) (AccessToken, error) {
+func (c *Client) readToken(body []byte) (AccessToken, error) {
 	var answer struct {
 		AccessToken string `json:"access_token"`
 		ExpiresIn   int    `json:"expires_in"` // seconds
 		Scope       string `json:"scope"`      // space-separated
 		Tags        string `json:"tags"`       // space-separated, of an OAuth client's token
 	}
-	if err := json.NewDecoder(body).Decode(&answer); err != nil {
-		return AccessToken{}, retry.Answer(fmt.Errorf("reading access token: %w", err))
+	if err := json.Unmarshal(body, &answer); err != nil {
+		return AccessToken{}, fmt.Errorf("reading access token: %w", err)
 	}
 	if answer.AccessToken == "" {
 		return AccessToken{}, errNoToken

@@ -18,8 +18,9 @@ type transport struct {
 	conn  *http.ClientConn
 }
 
-// opening bounds a connection that nobody waits for yet.
-const opening = 10 * time.Second
+// opening bounds a connection that is opened in advance. It is shorter than the
+// limit of a request, which then still has time for a connection of its own.
+const opening = 5 * time.Second
 
 // Open begins to connect to the API server, so that the handshakes are over
 // by the time the ID token is there. If it cannot connect, the calls that
@@ -47,10 +48,34 @@ func address(u *url.URL) string {
 }
 
 func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
+	res, err := t.roundTrip(req)
+	if err != nil {
+		t.drop()
+	}
+	return res, err
+}
+
+func (t *transport) roundTrip(req *http.Request) (*http.Response, error) {
 	if conn := t.opened(req.Context()); conn != nil && conn.Reserve() == nil {
 		return conn.RoundTrip(req)
 	}
 	return t.http.RoundTrip(req)
+}
+
+// drop closes the connections after a failed request, so that the next try has
+// a new one: with HTTP/2 a request that hung does not close its connection.
+func (t *transport) drop() {
+	defer t.http.CloseIdleConnections()
+	if t.ready == nil {
+		return
+	}
+	select {
+	case <-t.ready:
+		if t.conn != nil {
+			t.conn.Close()
+		}
+	default: // it is still connecting
+	}
 }
 
 func (t *transport) opened(ctx context.Context) *http.ClientConn {
@@ -82,7 +107,8 @@ func (c *Client) Close() {
 	t.http.CloseIdleConnections()
 }
 
-// A refusing transport returns every answer that is not 2xx as an *Error.
+// A refusing transport returns every answer that is not 2xx, and every web page,
+// as an *Error.
 type refusing struct{ http.RoundTripper }
 
 func (t refusing) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -90,9 +116,9 @@ func (t refusing) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, retry.Network(err)
 	}
-	if res.StatusCode/100 == 2 {
+	if res.StatusCode/100 == 2 && !isHTML(res) {
 		return res, nil
 	}
 	defer res.Body.Close()
-	return nil, retry.Status(readError(res), res.StatusCode, res.Header)
+	return nil, mark(readError(res), res.Header)
 }

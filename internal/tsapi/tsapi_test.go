@@ -3,6 +3,7 @@ package tsapi_test
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -69,7 +70,6 @@ func TestExchange_keepsTheStatusWhateverTheBody(t *testing.T) {
 	for body, want := range map[string]tsapi.Error{
 		`{"message":"Unauthorized"}`: {Status: 403, Message: "Unauthorized"},
 		`{"error":"invalid_client"}`: {Status: 403, Message: "invalid_client"},
-		"<html>\n  <p>no</p></html>": {Status: 403, Message: "<html> <p>no</p></html>"},
 		"":                           {Status: 403},
 		strings.Repeat("x", 300):     {Status: 403, Message: strings.Repeat("x", 200) + "…"},
 	} {
@@ -93,6 +93,98 @@ func TestExchange_marksWhatMayChange(t *testing.T) {
 	_, err := client.Exchange(t.Context(), "T1", idToken)
 	if later, ok := errors.AsType[*retry.Later](err); !ok || later.After != 7*time.Second {
 		t.Errorf("error %v, want one to try again after 7s", err)
+	}
+}
+
+// A firewall answers 403 with a page, a captive portal 200 or a redirect. The
+// next request may get through.
+func TestCalls_tellAWebPageFromAnAnswer(t *testing.T) {
+	html := http.Header{"Content-Type": {"text/html; charset=utf-8"}}
+	for name, c := range map[string]struct {
+		status int
+		body   string
+		header http.Header
+	}{
+		"firewall":            {403, "<html>blocked</html>", html},
+		"firewall, no type":   {403, " <!DOCTYPE html>", http.Header{"Content-Type": {"text/plain"}}},
+		"portal":              {200, "<html>sign in</html>", html},
+		"portal that directs": {302, "", http.Header{"Location": {"http://127.0.0.1:1/login"}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			client := answering(t, c.status, c.body, c.header)
+			_, exchanged := client.Exchange(t.Context(), "T1", idToken)
+			_, minted := client.CreateKey(t.Context(), tsapi.AccessToken{Text: secret.New("a")}, tsapi.KeyRequest{})
+			_, read := client.Policy(t.Context(), tsapi.AccessToken{Text: secret.New("a")})
+			for call, err := range map[string]error{"exchange": exchanged, "key": minted, "policy": read} {
+				answer, ok := errors.AsType[*tsapi.Error](err)
+				later, again := errors.AsType[*retry.Later](err)
+				if !ok || !answer.Page || answer.Status != c.status || !again || later.Limit != retry.Doubt {
+					t.Errorf("%s: error %v, want a page to try again for a short time", call, err)
+				}
+			}
+		})
+	}
+}
+
+func TestExchange_aPageWithoutAContentTypeIsAPage(t *testing.T) {
+	_, err := answering(t, 200, "<html>", http.Header{"Content-Type": {"text/plain"}}).Exchange(t.Context(), "T1", idToken)
+	if answer, ok := errors.AsType[*tsapi.Error](err); !ok || !answer.Page {
+		t.Errorf("error %v, want a page", err)
+	}
+}
+
+func TestCalls_afterARequestThatHungTakeANewConnection(t *testing.T) {
+	var connections atomic.Int32
+	var calls atomic.Int32
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		io.Copy(io.Discard, r.Body) // or net/http does not see the client go
+		if calls.Add(1) == 1 {
+			<-r.Context().Done()
+			return
+		}
+		w.Write([]byte(`{"access_token":"a"}`))
+	}))
+	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			connections.Add(1)
+		}
+	}
+	server.Start()
+	defer server.Close()
+	client := &tsapi.Client{BaseURL: server.URL}
+	defer client.Close()
+	client.Open(t.Context())
+	hung, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	_, err := client.Exchange(hung, "T1", idToken)
+	if _, again := errors.AsType[*retry.Later](err); !again {
+		t.Errorf("a request that hangs: %v, want an error to try again", err)
+	}
+	if _, err := client.Exchange(t.Context(), "T1", idToken); err != nil || connections.Load() != 2 {
+		t.Errorf("%v after %d connections, want a second one", err, connections.Load())
+	}
+}
+
+func TestCalls_markABodyThatStalls(t *testing.T) {
+	client := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		io.Copy(io.Discard, r.Body) // or net/http does not see the client go
+		w.Header().Set("Content-Length", "1000")
+		w.Write([]byte(`{"access_token": "`))
+		http.NewResponseController(w).Flush()
+		<-r.Context().Done()
+	})
+	for call, op := range map[string]func(context.Context) error{
+		"exchange": func(ctx context.Context) error { _, err := client.Exchange(ctx, "T1", idToken); return err },
+		"key": func(ctx context.Context) error {
+			_, err := client.CreateKey(ctx, tsapi.AccessToken{Text: secret.New("a")}, tsapi.KeyRequest{})
+			return err
+		},
+	} {
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		if _, again := errors.AsType[*retry.Later](op(ctx)); !again {
+			t.Errorf("%s: not marked for another try", call)
+		}
+		cancel()
 	}
 }
 
