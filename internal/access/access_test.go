@@ -182,8 +182,8 @@ func TestGet_saysWhenNobodyAnswers(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			defer cancel()
 			_, err := a.asking(&masked).Get(ctx)
-			if got := diag.As(err).Code; got != want || len(a.sent) < 4 || ctx.Err() != nil {
-				t.Errorf("%d requests, then %s: %v; want more, until just before the deadline, and %s", len(a.sent), got, err, want)
+			if got := diag.As(err).Code; got != want || len(a.sent) < 4 {
+				t.Errorf("%d requests, then %s: %v; want at least 4, until the deadline, and %s", len(a.sent), got, err, want)
 			}
 		})
 	}

@@ -10,8 +10,10 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"strings"
 	"syscall"
 	"time"
+	"unicode"
 )
 
 const (
@@ -156,14 +158,20 @@ func repeat(ctx context.Context, waiting Waiting, op func(context.Context) error
 		err := op(ctx)
 		later, ok := errors.AsType[*Later](err)
 		switch {
+		case ctx.Err() != nil && (ok || isEnd(ctx, err)):
+			return s.ended(ctx, err)
 		case !ok:
 			return err
-		case ctx.Err() != nil:
-			return s.ended(ctx, err)
 		case !s.pause(ctx, later, err):
 			return s.ended(ctx, err)
 		}
 	}
+}
+
+// isEnd reports whether err only says that ctx has ended. net/http returns its
+// cause.
+func isEnd(ctx context.Context, err error) bool {
+	return errors.Is(err, ctx.Err()) || errors.Is(err, context.Cause(ctx))
 }
 
 // A series is the tries of one repeat.
@@ -230,11 +238,19 @@ func (s *series) tell(err error, limit time.Duration) {
 	}
 }
 
-// reasonOf is what an error says, without the number of the port from which a
-// try was made.
+// reasonOf is what was tried and the innermost error, without the numbers of
+// ports, which differ from try to try.
 func reasonOf(err error) string {
-	if network, ok := errors.AsType[*net.OpError](err); ok {
-		return network.Op + ": " + network.Err.Error()
+	tried, _, _ := strings.Cut(err.Error(), ": ")
+	for inner := err; inner != nil; inner = errors.Unwrap(inner) {
+		err = inner
 	}
-	return err.Error()
+	return strings.Map(withoutDigits, tried) + ": " + err.Error()
+}
+
+func withoutDigits(r rune) rune {
+	if unicode.IsDigit(r) {
+		return -1
+	}
+	return r
 }

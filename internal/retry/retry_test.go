@@ -117,6 +117,25 @@ func TestDo_tellsEachReasonOnce(t *testing.T) {
 	})
 }
 
+// A refusal that comes at the last moment is the answer.
+func TestDo_atTheDeadlineReturnsARefusal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		defer cancel()
+		calls := 0
+		_, err := retry.Steps(ctx, nil, func(ctx context.Context) (bool, error) {
+			if calls++; calls == 1 {
+				return false, &retry.Later{Err: io.EOF}
+			}
+			<-ctx.Done()
+			return false, errBoom
+		})
+		if err != errBoom {
+			t.Errorf("err = %v, want boom", err)
+		}
+	})
+}
+
 func TestDo_triesADoubtfulErrorForAShortTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
@@ -141,18 +160,20 @@ func TestDo_ofACancelledContextReturnsThat(t *testing.T) {
 
 func TestDo_atTheDeadlineReturnsWhatWasSaidBefore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
-		defer cancel()
-		calls := 0
-		_, err := retry.Steps(ctx, nil, func(ctx context.Context) (bool, error) {
-			if calls++; calls == 1 {
-				return false, &retry.Later{Err: errBoom}
+		errLimit := errors.New("the time limit is over")
+		for _, cause := range []error{nil, errLimit} {
+			ctx, cancel := context.WithTimeoutCause(t.Context(), 2*time.Second, cause)
+			calls := 0
+			_, err := retry.Steps(ctx, nil, func(ctx context.Context) (bool, error) {
+				if calls++; calls == 1 {
+					return false, &retry.Later{Err: errBoom}
+				}
+				<-ctx.Done()
+				return false, fmt.Errorf("asking: %w", context.Cause(ctx))
+			})
+			if cancel(); !errors.Is(err, errBoom) {
+				t.Errorf("err = %v, want boom", err)
 			}
-			<-ctx.Done()
-			return false, retry.Network(ctx.Err())
-		})
-		if !errors.Is(err, errBoom) {
-			t.Errorf("err = %v, want boom", err)
 		}
 	})
 }
