@@ -5,6 +5,7 @@ import (
 	"errors"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/tailjoin/tailjoin/internal/diag"
 	"github.com/tailjoin/tailjoin/internal/retry"
@@ -46,12 +47,18 @@ func begin(ctx context.Context, r Request, d Deps, tied bool) (*joining, error) 
 	}
 	r.Install.Session, r.Install.Own = s.ID, filepath.Join(r.Dir, "cache")
 	j := &joining{Request: r, Deps: d, session: s, phases: startPhases(), tied: tied}
-	ctx, cancel := context.WithTimeoutCause(ctx, r.Timeout, errTimeout)
+	ctx, cancel := context.WithTimeoutCause(ctx, r.Timeout-reserve(r.Timeout), errTimeout)
 	defer cancel()
 	if err := j.run(ctx); err != nil {
 		return j, j.ended(ctx, err)
 	}
 	return j, nil
+}
+
+// reserve is the part of a timeout that is kept to undo a join that was not
+// done in time: what hasty allows for it.
+func reserve(timeout time.Duration) time.Duration {
+	return min(hasty.settle+hasty.logOut+hasty.stop+500*time.Millisecond, timeout/3)
 }
 
 // known is what Leave will need, as far as it is known before anything is done.
@@ -106,6 +113,9 @@ func (j *joining) logIn(ctx context.Context, key func() (secret.Text, error), lo
 	end := j.phases.measure("login")
 	node, err := j.register(ctx, waiting, authKey)
 	end()
+	if tailscaled.IsNoControl(err) { // nothing to log out from
+		err = errors.Join(err, j.session.note(func(r *record) { r.Login = false }))
+	}
 	if err != nil {
 		return j.explainLogin(err)
 	}
@@ -120,7 +130,7 @@ func (j *joining) logIn(ctx context.Context, key func() (secret.Text, error), lo
 // first try used it and the answer was lost: a key is for one node, so the next
 // try needs another.
 func (j *joining) register(ctx context.Context, waiting *tailscaled.Login, key secret.Text) (tailscaled.Node, error) {
-	node, err := waiting.Run(ctx, key)
+	node, err := waiting.Run(ctx, key, j.loginAgain)
 	if refused, ok := errors.AsType[*tailscaled.LoginError](err); !ok || !refused.SaysKeyIsSpent() || !j.Identity.AuthKey.IsZero() {
 		return node, err
 	}
@@ -128,7 +138,11 @@ func (j *joining) register(ctx context.Context, waiting *tailscaled.Login, key s
 	if key, err = retry.Steps(ctx, j.again, j.mint); err != nil {
 		return tailscaled.Node{}, err
 	}
-	return j.daemon.LogInAgain(ctx, key)
+	return j.daemon.LogInAgain(ctx, key, j.loginAgain)
+}
+
+func (j *joining) loginAgain(reason string) {
+	j.Log.Info("the control server does not answer; starting the login again", "because", reason)
 }
 
 // use makes the tailnet usable for later steps, and proves that it is.

@@ -37,6 +37,7 @@ func TestErrorsPage_showsWhatIsRendered(t *testing.T) {
 	diagtest.Samples(t, "tailscaled",
 		needsApproval(),
 		died(t),
+		notControl("404 Not Found"),
 
 		from(Install{Mode: Never}),
 		from(Install{Path: "/opt/tailscale/1.98.4"}),

@@ -1,10 +1,12 @@
 package tailscaled
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/tailjoin/tailjoin/internal/diag"
 	"github.com/tailjoin/tailjoin/internal/secret"
@@ -29,7 +31,17 @@ const rateLimited = "node registration rate limited"
 type Login struct {
 	daemon *Daemon
 	events *local.IPNBusWatcher
+	ctx    context.Context         // of the events
+	cancel context.CancelCauseFunc // ends them
+
+	wrong *time.Timer // until the login server's address is taken to be wrong; nil if it is not in doubt
 }
+
+// A gaveUp is the cause by which a login ends its own events.
+type gaveUp struct{ error }
+
+// giveUp has wait return err.
+func (l *Login) giveUp(err error) { l.cancel(&gaveUp{err}) }
 
 // Prepare gives the daemon its settings. The login server among them takes
 // effect with the login, and WantRunning must wait for it: a daemon that
@@ -44,38 +56,114 @@ func (d *Daemon) Prepare(ctx context.Context, prefs *ipn.MaskedPrefs) (*Login, e
 // watch opens the daemon's events. They last as long as the login, not as the
 // call that opens them.
 func (d *Daemon) watch(ctx context.Context) (*Login, error) {
-	events, err := d.Local.WatchIPNBus(ctx, ipn.NotifyInitialState|ipn.NotifyNoNetMap)
+	ctx, cancel := context.WithCancelCause(ctx)
+	events, err := d.Local.WatchIPNBus(ctx, ipn.NotifyInitialState|ipn.NotifyInitialHealthState|ipn.NotifyNoNetMap)
 	if err != nil {
+		cancel(nil)
 		return nil, d.explain(fmt.Errorf("watching the daemon: %w", err))
 	}
-	return &Login{d, events}, nil
+	return &Login{daemon: d, events: events, ctx: ctx, cancel: cancel}, nil
+}
+
+func (l *Login) close() {
+	if l.wrong != nil {
+		l.wrong.Stop()
+	}
+	l.events.Close()
+	l.cancel(nil)
 }
 
 // Run logs in and returns when the node runs. The key goes through the
-// LocalAPI: no command line and no file ever holds it.
-func (l *Login) Run(ctx context.Context, key secret.Text) (Node, error) {
+// LocalAPI: no command line and no file ever holds it. If the control server
+// does not answer, Run calls again with the reason and starts the login again.
+func (l *Login) Run(ctx context.Context, key secret.Text, again func(reason string)) (Node, error) {
 	if err := l.daemon.give(ctx, key); err != nil {
-		l.events.Close()
+		l.close()
 		return Node{}, err
 	}
-	return l.finish(ctx)
+	patience := patienceWithin(ctx)
+	node, err := l.finish(ctx, patience)
+	if stall, ok := errors.AsType[*stalled](err); ok {
+		again(stall.Error())
+		return l.daemon.resume(ctx, key, 2*patience, again)
+	}
+	return node, err
 }
 
-// LogInAgain logs in after a login that failed, with another key. It stops that
-// one before it watches, or what that one still has to say would be taken for
-// the answer to this.
-func (d *Daemon) LogInAgain(ctx context.Context, key secret.Text) (Node, error) {
+// resume goes on with a login that stalled. A daemon with a node key may be
+// registered: it first asks for the network map again, and keeps its node.
+func (d *Daemon) resume(ctx context.Context, key secret.Text, patience time.Duration, again func(reason string)) (Node, error) {
+	if !d.hasNodeKey(ctx) {
+		return d.logInAgain(ctx, key, patience, again)
+	}
+	node, err := d.restartLogin(ctx, secret.Text{}, patience)
+	if stall, ok := errors.AsType[*stalled](err); ok {
+		again(stall.Error())
+		return d.logInAgain(ctx, key, 2*patience, again)
+	}
+	return node, err
+}
+
+// LogInAgain logs in after a login that failed, with another key.
+func (d *Daemon) LogInAgain(ctx context.Context, key secret.Text, again func(reason string)) (Node, error) {
+	return d.logInAgain(ctx, key, patienceWithin(ctx), again)
+}
+
+// logInAgain starts the login until one comes to an end. Each has twice as much
+// time as the one before: a network may be slow.
+func (d *Daemon) logInAgain(ctx context.Context, key secret.Text, patience time.Duration, again func(reason string)) (Node, error) {
+	for ; ; patience *= 2 {
+		node, err := d.restartLogin(ctx, key, patience)
+		stall, ok := errors.AsType[*stalled](err)
+		if !ok {
+			return node, err
+		}
+		again(stall.Error())
+	}
+}
+
+// restartLogin stops the login before it watches, or what that one still has to
+// say would be taken for the answer to the new one. With a key the daemon makes
+// a new control client, whose requests do not wait for those that hang.
+func (d *Daemon) restartLogin(ctx context.Context, key secret.Text, patience time.Duration) (Node, error) {
 	if _, err := d.Local.EditPrefs(ctx, wantRunning(false)); err != nil {
 		return Node{}, d.explain(fmt.Errorf("stopping the login: %w", err))
 	}
-	if err := d.give(ctx, key); err != nil {
-		return Node{}, err
+	if !key.IsZero() {
+		if err := d.give(ctx, key); err != nil {
+			return Node{}, err
+		}
 	}
 	l, err := d.watch(ctx)
 	if err != nil {
 		return Node{}, err
 	}
-	return l.finish(ctx)
+	return l.finish(ctx, patience)
+}
+
+func (d *Daemon) hasNodeKey(ctx context.Context) bool {
+	status, err := d.Local.StatusWithoutPeers(ctx)
+	return err == nil && status.HaveNodeKey
+}
+
+// patienceWithin is how long the first login may make no progress. The daemon
+// itself would wait for a request that hangs until the deadline.
+func patienceWithin(ctx context.Context) time.Duration {
+	const longest, shortest = 10 * time.Second, 2 * time.Second
+	if deadline, ok := ctx.Deadline(); ok {
+		return min(longest, max(time.Until(deadline)/6, shortest))
+	}
+	return longest
+}
+
+// forever is longer than any join.
+const forever = 1000 * time.Hour
+
+// stalled is the error of a login that makes no progress.
+type stalled struct{ patience time.Duration }
+
+func (s *stalled) Error() string {
+	return fmt.Sprintf("the login made no progress within %v", s.patience.Round(100*time.Millisecond))
 }
 
 // give hands the daemon a key, with which it logs in as soon as it wants to run.
@@ -86,20 +174,20 @@ func (d *Daemon) give(ctx context.Context, key secret.Text) error {
 	return nil
 }
 
-func (l *Login) finish(ctx context.Context) (Node, error) {
-	defer l.events.Close()
-	node, err := l.run(ctx)
+func (l *Login) finish(ctx context.Context, patience time.Duration) (Node, error) {
+	defer l.close()
+	node, err := l.run(ctx, patience)
 	if err != nil {
 		return Node{}, l.daemon.explain(err)
 	}
 	return node, nil
 }
 
-func (l *Login) run(ctx context.Context) (Node, error) {
+func (l *Login) run(ctx context.Context, patience time.Duration) (Node, error) {
 	if _, err := l.daemon.Local.EditPrefs(ctx, wantRunning(true)); err != nil {
 		return Node{}, fmt.Errorf("starting the login: %w", err)
 	}
-	if err := l.wait(); err != nil {
+	if err := l.wait(patience); err != nil {
 		return Node{}, err
 	}
 	status, err := l.daemon.Local.StatusWithoutPeers(ctx)
@@ -117,25 +205,43 @@ func wantRunning(on bool) *ipn.MaskedPrefs {
 	}
 }
 
-// wait reads the daemon's events until it runs or cannot.
-func (l *Login) wait() error {
+// wait reads the daemon's events until it runs or cannot, or makes no progress
+// for as long as patience; 0 has no limit.
+func (l *Login) wait(patience time.Duration) error {
+	stall := time.AfterFunc(cmp.Or(patience, forever), func() { l.giveUp(&stalled{patience}) })
+	defer stall.Stop()
 	for {
 		event, err := l.events.Next()
 		if err != nil {
-			return fmt.Errorf("waiting for the tailnet: %w", err)
+			return l.ended(err)
 		}
 		done, err := judge(event)
 		if done || err != nil {
 			return err
 		}
+		l.doubtServer(event)
+		switch {
+		case isRateLimited(event) || l.wrong != nil:
+			stall.Stop() // the server answers
+		case event.State != nil && patience > 0:
+			stall.Reset(patience)
+		}
 	}
+}
+
+// ended is why there are no more events.
+func (l *Login) ended(err error) error {
+	if own, ok := errors.AsType[*gaveUp](context.Cause(l.ctx)); ok {
+		return own.error
+	}
+	return fmt.Errorf("waiting for the tailnet: %w", err)
 }
 
 var errBrowser = errors.New("the control server asks for a login by browser: it did not take the auth key")
 
 // judge says whether an event ends the wait, and how.
 func judge(event ipn.Notify) (done bool, err error) {
-	if event.ErrMessage != nil && strings.HasPrefix(*event.ErrMessage, rateLimited) {
+	if isRateLimited(event) {
 		return false, nil
 	}
 	if event.ErrMessage != nil {
@@ -155,6 +261,10 @@ func judge(event ipn.Notify) (done bool, err error) {
 	default:
 		return false, nil
 	}
+}
+
+func isRateLimited(event ipn.Notify) bool {
+	return event.ErrMessage != nil && strings.HasPrefix(*event.ErrMessage, rateLimited)
 }
 
 func needsApproval() error {
@@ -198,11 +308,11 @@ func (d *Daemon) Settle(ctx context.Context) bool {
 	if err != nil || !prefs.WantRunning {
 		return ctx.Err() == nil
 	}
-	events, err := d.Local.WatchIPNBus(ctx, ipn.NotifyInitialState|ipn.NotifyNoNetMap)
+	l, err := d.watch(ctx)
 	if err != nil {
 		return ctx.Err() == nil
 	}
-	defer events.Close()
-	(&Login{d, events}).wait()
+	defer l.close()
+	l.wait(0)
 	return ctx.Err() == nil
 }

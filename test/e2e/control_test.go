@@ -55,6 +55,56 @@ func TestJoin_controlServerThatNeverAnswers_endsAtTheTimeLimitAndLeavesTheRestTo
 	}
 }
 
+// A request that hangs costs a part of the timeout, not all of it. The key may
+// have been used by then.
+func TestJoin_controlServerThatHangsOnce_isAskedAgain(t *testing.T) {
+	t.Parallel()
+	for _, op := range []string{localtailnet.OpControlKey, localtailnet.OpConnect, localtailnet.OpRegister, localtailnet.OpMap} {
+		t.Run(op, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, localtailnet.Options{})
+			w.fault(op, localtailnet.Fault{Hang: true, Times: 1})
+			began := time.Now()
+			got := w.run("join", "--network=userspace", "--timeout=30s")
+			if took := time.Since(began); got.status != 0 || took > 20*time.Second {
+				t.Errorf("it ended with %d after %v:\n%s", got.status, took, got.text())
+			}
+			if op != localtailnet.OpMap { // of which the daemon has several at a time
+				wantWords(t, got, "starting the login again")
+			}
+			w.mustLeave()
+			w.wantNothingLeft()
+		})
+	}
+}
+
+func TestJoin_loginServerThatIsNone_isNamedAtOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, localtailnet.Options{})
+	w.fault(localtailnet.OpControlKey, localtailnet.Fault{Status: 404, Body: "404 page not found"})
+	began := time.Now()
+	w.mustFail("no-control-server", []string{"404 Not Found", "login-server"}, "--network=userspace")
+	if took := time.Since(began); took > 20*time.Second {
+		t.Errorf("it took %v", took)
+	}
+}
+
+func TestJoin_keepsToItsTimeout(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, localtailnet.Options{EphemeralTimeout: time.Second})
+	w.fault(localtailnet.OpRegister, localtailnet.Fault{Hang: true})
+	began := time.Now()
+	got := w.run("join", "--network=userspace", "--timeout=10s")
+	if took := time.Since(began); got.code() != "timeout" || took > 10*time.Second {
+		t.Errorf("it ended with %q after %v, want timeout within 10s", got.code(), took)
+	}
+	wantWords(t, got, "within 10s")
+	w.fault(localtailnet.OpRegister, localtailnet.Fault{})
+	w.run("leave")
+	w.mustWait(func() bool { return len(w.jobNodes()) == 0 })
+	w.wantNothingLeft()
+}
+
 func TestJoin_nodeThatNobodyApproved_isToldSo(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, localtailnet.Options{DeviceApproval: true})
