@@ -46,6 +46,7 @@ func (c config) state() daemonState {
 		Started:   true,
 		Socket:    c.SocketPath(),
 		Short:     string(c.Short),
+		StateDir:  c.StateDir,
 		TUN:       c.Rights.TUN,
 		Light:     c.light(),
 		Sudo:      c.Rights.Sudo,

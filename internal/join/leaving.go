@@ -134,7 +134,7 @@ func (l *leaving) stopDaemon(ctx context.Context, atOnce bool) error {
 	}
 	stopping := tailscaled.Stopping{
 		Dir: l.session.dir, PID: state.PID, TUN: state.TUN, HostPATH: state.HostPATH,
-		Sudo: l.bySudo(), Self: l.Self, AtOnce: atOnce, Limit: l.limits.stop,
+		StateDir: state.StateDir, Sudo: l.bySudo(), Self: l.Self, AtOnce: atOnce, Limit: l.limits.stop,
 	}
 	if state.TUN { // never another path: this may be removed by root
 		stopping.Socket, stopping.SocketDir = tailscaled.DefaultSocket, state.SocketDir

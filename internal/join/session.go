@@ -67,6 +67,7 @@ type daemonState struct {
 	PID       int    `json:"pid,omitempty"`
 	Socket    string `json:"socket,omitempty"`
 	Short     string `json:"short,omitempty"` // a directory with a short path, which leads to the socket
+	StateDir  string `json:"stateDir,omitempty"`
 	TUN       bool   `json:"tun"`
 	Light     bool   `json:"light,omitempty"` // once it is logged out, it has nothing more to do
 	Sudo      bool   `json:"sudo"`

@@ -87,6 +87,9 @@ func (c Config) prepare() error {
 			return err
 		}
 	}
+	if c.StateDir != "" {
+		os.MkdirAll(c.StateDir, 0o700) // the user's, before root's daemon makes it its own; if we may not, the daemon may
+	}
 	return errors.Join(c.Short.make(c.Dir), c.Binary.linkDaemon(c.Dir), c.makeLog())
 }
 

@@ -160,7 +160,23 @@ func rootStop(ctx context.Context, in []byte) (any, error) {
 	}
 	s.Sudo = false
 	AwaitRoot(s.Dir, "start")
-	return struct{}{}, s.Stop(ctx)
+	if err := s.Stop(ctx); err != nil {
+		return nil, err
+	}
+	return struct{}{}, s.giveBack()
+}
+
+// giveBack undoes for the user what only root can: see caller.
+func (s Stopping) giveBack() error {
+	c, err := callerOf(os.Getenv)
+	if err != nil {
+		return err
+	}
+	err = c.removeState(s.Dir)
+	if s.StateDir != "" {
+		err = errors.Join(err, c.giveState(s.StateDir))
+	}
+	return err
 }
 
 // AwaitRoot returns when no process is left that does one of these tasks for a

@@ -20,11 +20,12 @@ const (
 
 // Stopping ends the daemon of one session, from any process.
 type Stopping struct {
-	Dir  string // of the session
-	PID  int    // as it was noted; 0 if it was not
-	TUN  bool   // it had a network interface
-	Sudo bool   // it is root's and we are not
-	Self string // this program, for sudo to run again
+	Dir      string // of the session
+	PID      int    // as it was noted; 0 if it was not
+	TUN      bool   // it had a network interface
+	Sudo     bool   // it is root's and we are not
+	StateDir string // where it kept its state outside of Dir; "" is nowhere
+	Self     string // this program, for sudo to run again
 
 	Socket    string // to remove, if nobody answers there any more; "" is none
 	SocketDir bool   // remove its directory too: it was not there before

@@ -1,0 +1,140 @@
+package tailscaled
+
+import (
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+)
+
+// ada is the user who called sudo, ben another.
+var (
+	ada = caller{1003, 1003}
+	ben = caller{1004, 1004}
+)
+
+func mustBeRoot(t *testing.T) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("only root can give files away")
+	}
+}
+
+// made makes a directory of the user's.
+func made(t *testing.T, c caller) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.Chown(dir, c.uid, c.gid); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func mustWrite(t *testing.T, path string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func ownerOf(t *testing.T, path string) int {
+	t.Helper()
+	info, err := os.Lstat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return int(info.Sys().(*syscall.Stat_t).Uid)
+}
+
+func TestGiveState_isTheUsersAfterwards(t *testing.T) {
+	mustBeRoot(t)
+	dir := made(t, ada)
+	mustWrite(t, filepath.Join(dir, "files", "tailscaled.state"))
+	if err := ada.giveState(dir); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"files", "files/tailscaled.state"} {
+		if owner := ownerOf(t, filepath.Join(dir, name)); owner != ada.uid {
+			t.Errorf("%s belongs to %d, want %d", name, owner, ada.uid)
+		}
+	}
+}
+
+// Whoever may have root give files back must not get root's own by that.
+func TestGiveState_givesNoFileThatIsNotTheDaemons(t *testing.T) {
+	mustBeRoot(t)
+	outside := t.TempDir()
+	secret := filepath.Join(outside, "shadow")
+	attacks := map[string]func(t *testing.T, dir string) (kept string){
+		"a second name of a file": func(t *testing.T, dir string) string {
+			if err := os.Link(secret, filepath.Join(dir, "tailscaled.state")); err != nil {
+				t.Fatal(err)
+			}
+			return dir
+		},
+		"a link to a file": func(t *testing.T, dir string) string {
+			os.Symlink(secret, filepath.Join(dir, "tailscaled.state"))
+			return dir
+		},
+		"a link to a directory": func(t *testing.T, dir string) string {
+			os.Symlink(outside, filepath.Join(dir, "files"))
+			return dir
+		},
+		"a directory of root's": func(*testing.T, string) string { return outside },
+		"a link to one of root's": func(t *testing.T, dir string) string {
+			os.Symlink(outside, filepath.Join(dir, "state"))
+			return filepath.Join(dir, "state")
+		},
+	}
+	for name, attack := range attacks {
+		t.Run(name, func(t *testing.T) {
+			os.Remove(secret)
+			mustWrite(t, secret)
+			dir := made(t, ada)
+			if err := ada.giveState(attack(t, dir)); err != nil {
+				t.Error(err)
+			}
+			if owner := ownerOf(t, secret); owner != 0 {
+				t.Errorf("root's file belongs to %d", owner)
+			}
+		})
+	}
+}
+
+func TestRemoveState_removesWhatRootsDaemonWrote(t *testing.T) {
+	mustBeRoot(t)
+	session := made(t, ada)
+	mustWrite(t, filepath.Join(session, stateName, "ssh", "ssh_host_ed25519_key"))
+	mustWrite(t, filepath.Join(session, "kept"))
+	if err := ben.removeState(session); err != nil {
+		t.Error(err)
+	}
+	if !exists(filepath.Join(session, stateName)) {
+		t.Error("another user had the state of a session removed")
+	}
+	if err := ada.removeState(session); err != nil {
+		t.Error(err)
+	}
+	if exists(filepath.Join(session, stateName)) || !exists(filepath.Join(session, "kept")) {
+		t.Error("the state, and nothing else, was to be removed")
+	}
+}
+
+func TestRemoveState_followsNoLink(t *testing.T) {
+	mustBeRoot(t)
+	victim := t.TempDir()
+	mustWrite(t, filepath.Join(victim, "data"))
+	session := made(t, ada)
+	if err := os.Symlink(victim, filepath.Join(session, stateName)); err != nil {
+		t.Fatal(err)
+	}
+	if err := ada.removeState(session); err != nil {
+		t.Error(err)
+	}
+	if !exists(filepath.Join(victim, "data")) {
+		t.Error("a link led root out of the session")
+	}
+}
