@@ -64,7 +64,7 @@ func TestLeave_removesThePacketFilterOfAKilledDaemon(t *testing.T) {
 // killDaemon kills the session's daemon and returns when it is gone.
 func (w *world) killDaemon() {
 	w.t.Helper()
-	daemons := processesNamed(w.session + "/tailscaled")
+	daemons := processesNamed(w.daemonName())
 	if len(daemons) != 1 {
 		w.t.Fatalf("%d daemons run, want 1", len(daemons))
 	}

@@ -22,11 +22,11 @@ import (
 )
 
 // A ciMachine is a root directory, with devices, users and disks of its own, that
-// lasts as long as its test. It shares processes and the network with the test.
+// lasts as long as its test. It shares processes and the network with the test. The
+// paths of its world are as the test sees them, below root.
 type ciMachine struct {
 	*world
 	profile
-	root string // as the test sees it; the paths of world are below it
 	peer *localtailnet.Peer
 }
 
@@ -61,7 +61,8 @@ tun() {
 	chmod 666 dev/net/tun 2>/dev/null || true
 }
 host() { # a tailscaled of its own
-	cp "$DAEMON" usr/local/bin/tailscaled
+	: >usr/local/bin/tailscaled
+	mount --bind "$DAEMON" usr/local/bin/tailscaled
 	ln -s tailscaled usr/local/bin/tailscale
 	mkdir run/tailscale
 	mount --bind /run/tailscale run/tailscale
@@ -83,9 +84,9 @@ owned() { # UID DIR...
 	done
 }
 mkdir -p actions/dist
-: >actions/dist/tailjoin-linux-amd64
-mount --bind "$PROGRAM" actions/dist/tailjoin-linux-amd64
-cp "$BUNDLE"/* actions/dist/
+mount --bind "$BUNDLE" actions/dist
+: >actions/tailjoin
+mount --bind "$PROGRAM" actions/tailjoin
 `
 
 // hold ends the layout of a machine: the process in which it lasts.
@@ -96,7 +97,7 @@ pivot_root . old
 exec chroot . /bin/sh -c 'umount -l /old; rmdir /old; echo ready; exec sleep infinity'
 `
 
-const selfInMachine = "/actions/dist/tailjoin-linux-amd64"
+const selfInMachine = "/actions/tailjoin"
 
 // newMachine makes a profile's machine, and a job on it.
 func newMachine(t *testing.T, p profile, opts localtailnet.Options) *ciMachine {
@@ -115,7 +116,7 @@ func newMachine(t *testing.T, p profile, opts localtailnet.Options) *ciMachine {
 	m.dir = filepath.Join(m.root, p.temp)
 	m.session = filepath.Join(m.dir, p.sessionName())
 	m.cached = filepath.Join(m.root, p.variables()["RUNNER_TOOL_CACHE"])
-	m.self = selfInMachine
+	m.self, m.user, m.look = selfInMachine, p.uid, m.addTraces
 	m.under = m.enter(p.as...)
 	m.mustPrepareJob()
 	if p.setup != nil {
@@ -131,9 +132,13 @@ func newMachine(t *testing.T, p profile, opts localtailnet.Options) *ciMachine {
 // root.
 func (m *ciMachine) mustHold() string {
 	m.t.Helper()
+	packed := bundle(m.t)
+	if err := os.Chmod(packed, 0o755); err != nil {
+		m.t.Fatal(err)
+	}
 	cmd := exec.Command("unshare", "--mount", "--propagation", "private", "sh", "-c", layout+m.build+hold)
 	cmd.Args[len(cmd.Args)-1] = strings.Replace(cmd.Args[len(cmd.Args)-1], "echo ready", cmp.Or(m.seal, ":")+"\necho ready", 1)
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "R=" + shortDir(m.t), "PROGRAM=" + os.Getenv(tailjoin), "BUNDLE=" + bundle(m.t), "LONG=" + long, "DAEMON=" + os.Getenv(daemon)}
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "R=" + shortDir(m.t), "PROGRAM=" + os.Getenv(tailjoin), "BUNDLE=" + packed, "LONG=" + long, "DAEMON=" + os.Getenv(daemon)}
 	var words bytes.Buffer
 	cmd.Stderr = &words
 	out, err := cmd.StdoutPipe()
@@ -159,9 +164,6 @@ func (m *ciMachine) mustHold() string {
 func (m *ciMachine) enter(words ...string) []string {
 	return append([]string{"nsenter", "--mount=" + strings.Replace(m.root, "/root", "/ns/mnt", 1), "--root=" + m.root, "--wdns=/"}, words...)
 }
-
-// inside is a path as the machine has it.
-func (m *ciMachine) inside(path string) string { return strings.TrimPrefix(path, m.root) }
 
 // mustPrepareJob makes what the runner makes before a job's steps.
 func (m *ciMachine) mustPrepareJob() {
@@ -198,17 +200,15 @@ func (m *ciMachine) step(words ...string) (out string, err error) {
 	return string(said), err
 }
 
-// traces are all that a job could leave on the machine.
-func (m *ciMachine) traces() map[string]string {
+// addTraces adds all that a job could leave on the machine.
+func (m *ciMachine) addTraces(traces map[string]string) {
 	m.t.Helper()
-	traces := m.world.traces()
 	traces["files"] = strings.Join(m.files(), "\n")
 	resolv, _ := os.ReadFile(filepath.Join(m.root, "etc/resolv.conf"))
 	traces["resolv.conf"] = string(resolv)
 	if m.beside {
 		traces["host"] = m.hostState()
 	}
-	return traces
 }
 
 // hostState is what a job could have changed of the host's own tailscaled.
@@ -224,7 +224,7 @@ func (m *ciMachine) hostState() string {
 
 // ours are the paths on a machine that a job may leave: what the cache is kept
 // for, and what sudo notes.
-var ours = regexp.MustCompile(`^(/usr/share|/proc|/dev/pts|/run/sudo|/var/lib/sudo)(/|$)`)
+var ours = regexp.MustCompile(`^(/proc|/dev/pts|/run/sudo|/var/lib/sudo)(/|$)`)
 
 // files are those of the machine, but for what a job may leave.
 func (m *ciMachine) files() (paths []string) {

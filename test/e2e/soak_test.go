@@ -22,8 +22,9 @@ import (
 )
 
 var (
-	kills = flag.Int("kills", 20, "how many processes TestSoak kills")
-	seed  = flag.Uint64("seed", 0, "of the moments at which TestSoak kills; 0 draws one")
+	kills      = flag.Int("kills", 20, "how many processes TestSoak kills")
+	everywhere = flag.Bool("machines", false, "TestSoak kills on the machines of TestMachine too")
+	seed       = flag.Uint64("seed", 0, "of the moments at which TestSoak kills; 0 draws one")
 )
 
 // TestSoak kills joins and leaves at random moments. After another leave
@@ -71,6 +72,7 @@ type course struct {
 	unpacks     bool     // each join finds an empty cache
 	downloads   bool     // each join finds a package server
 	sudo        bool     // the job's user is not root
+	profile     *profile // of the job's machine; mostly the test's own
 	beside      *world   // of another join, which has the network interface; mostly none
 	join, leave length
 }
@@ -91,16 +93,34 @@ func (s *soak) courses() []*course {
 	} else {
 		courses = append(courses, &course{name: "sudo, tun", args: []string{"--network=tun"}, sudo: true})
 	}
+	if *everywhere {
+		courses = append(courses, s.machines()...)
+	}
 	for i, c := range courses {
 		// Every other one is far from its tailnet, so that more kills hit a wait for an answer.
 		c.begin(s.T, time.Duration(i%2)*10*time.Millisecond)
 		s.measure(c)
-		s.Logf("%-20s join takes %v, leave %v", c.name, c.join, c.leave)
+		s.Logf("%-60s join takes %v, leave %v", c.name, c.join, c.leave)
+	}
+	return courses
+}
+
+// machines are the profiles on which a join is to work.
+func (s *soak) machines() (courses []*course) {
+	for _, p := range profiles {
+		if p.network != "" && !p.beside {
+			courses = append(courses, &course{name: p.name, profile: &p})
+		}
 	}
 	return courses
 }
 
 func (c *course) begin(t *testing.T, latency time.Duration) {
+	if c.profile != nil {
+		m := newMachine(t, *c.profile, localtailnet.Options{Latency: latency})
+		c.world = m.world
+		return
+	}
 	if c.downloads {
 		c.world = newShop(t)
 		c.mustSell(build.Version(), os.Getenv(daemon))
@@ -144,8 +164,11 @@ func (w *world) mustMake(dir string, mode os.FileMode) {
 		err = os.Mkdir(dir, mode)
 	}
 	if err == nil {
-		owner := parent.Sys().(*syscall.Stat_t)
-		err = os.Chown(dir, int(owner.Uid), int(owner.Gid))
+		owner := int(parent.Sys().(*syscall.Stat_t).Uid)
+		if w.user >= 0 {
+			owner = w.user
+		}
+		err = os.Chown(dir, owner, owner)
 	}
 	if err != nil {
 		w.t.Fatal(err)

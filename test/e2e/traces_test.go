@@ -32,6 +32,7 @@ func (w *world) traces() map[string]string {
 		}
 	}
 	maps.Copy(traces, network(w.t))
+	w.look(traces)
 	return traces
 }
 
@@ -157,7 +158,7 @@ func (w *world) unused() (n int) {
 }
 
 func (w *world) daemon(noted bool, pid int) string {
-	runs := len(processesNamed(filepath.Join(w.session, "tailscaled"))) > 0
+	runs := len(processesNamed(w.daemonName())) > 0
 	switch {
 	case pid != 0:
 		return "daemon"
@@ -180,7 +181,7 @@ func (w *world) undone() string {
 	switch {
 	case len(w.jobNodes()) > 0:
 		return "node still there"
-	case len(processesNamed(filepath.Join(w.session, "tailscaled"))) > 0:
+	case len(processesNamed(w.daemonName())) > 0:
 		return "no node, daemon still there"
 	case exists("session.jsonl") && exists("tailscaled"):
 		return "no daemon, files still there"

@@ -30,6 +30,9 @@ type world struct {
 	under   []string // the command that runs tailjoin, as another user for one; mostly none
 	self    string   // tailjoin, as the job calls it
 	cached  string   // RUNNER_TOOL_CACHE, as the test sees it
+	root    string   // of the job's machine, as the test sees it; "" is the test's own
+	user    int      // who makes the session directory; -1 is the owner of the directory around it
+	look    func(traces map[string]string)
 }
 
 // newWorld starts a tailnet whose credential trusts the job.
@@ -45,7 +48,7 @@ func newWorld(t *testing.T, opts localtailnet.Options) *world {
 		ClientID: clientID, Issuer: tailnet.IssuerURL, Subject: "repo:*",
 		Scopes: []string{"auth_keys", "devices:core"}, Tags: []string{"tag:ci", "tag:server"},
 	})
-	w := &world{Tailnet: tailnet, t: t, dir: shortDir(t), vars: map[string]string{}}
+	w := &world{Tailnet: tailnet, t: t, dir: shortDir(t), vars: map[string]string{}, user: -1, look: func(map[string]string) {}}
 	w.session, w.self, w.cached = filepath.Join(w.dir, "session"), os.Getenv(tailjoin), filepath.Join(w.dir, "cache")
 	for _, entry := range append(tailnet.Env(), w.environment()...) {
 		name, value, _ := strings.Cut(entry, "=")
@@ -151,6 +154,12 @@ func (w *world) outputs() map[string]string {
 	}
 	return values
 }
+
+// inside is a path as the job has it.
+func (w *world) inside(path string) string { return strings.TrimPrefix(path, w.root) }
+
+// daemonName is the argv[0] of the session's daemon.
+func (w *world) daemonName() string { return filepath.Join(w.inside(w.session), "tailscaled") }
 
 // wantNothingLeft fails unless the job left no trace: no node, no unused key,
 // no process, no file.
