@@ -53,7 +53,7 @@ func (in *policyInputs) tailnetFlags(fs *flag.FlagSet) {
 	fs.StringVar(&in.tailnet, "tailnet", "", "name of the tailnet; empty is that of the credential")
 	fs.Var(hidden{&in.apiKey}, "api-key", "API key of a person, or file:PATH, instead of an ID token; it may do all that its owner may")
 	fs.Var(boolean{&in.failOnEdits}, "fail-on-manual-edits", "fail, instead of a warning, if the live policy was changed elsewhere and the file would undo that")
-	fs.Var(boolean{&in.allowLockout}, "allow-lockout", "apply also a policy that takes the tags of the credential that applies it out of tagOwners")
+	fs.Var(boolean{&in.allowLockout}, "allow-lockout", "apply also a policy that takes from the credential that applies it tags that it may give")
 	fs.Var(&in.lastApplied, "last-applied", "where the version last applied is remembered: auto, variable or variable:NAME (of the GitHub repository), file:PATH or none; "+
 		"auto is a variable if the token may have one, else the file "+policy.DefaultFile)
 	in.comment = true

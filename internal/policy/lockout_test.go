@@ -17,20 +17,33 @@ var withoutCI = strings.NewReplacer(`		"tag:ci": ["autogroup:admin"],`+"\n", "",
 func TestLockout_isOfTheTagsOfTheCredential(t *testing.T) {
 	withoutDB := strings.NewReplacer(`		"tag:db": ["autogroup:admin"],`+"\n", "", "tag:db", "autogroup:member").Replace(base)
 	renamed := strings.NewReplacer("tagOwners", "TagOwners").Replace(withoutCI)
+	owners := func(ci, db string) string {
+		return strings.NewReplacer(`"tag:ci": ["autogroup:admin"]`, `"tag:ci": `+ci, `"tag:db": ["autogroup:admin"]`, `"tag:db": `+db).Replace(base)
+	}
+	const admin = `["autogroup:admin"]`
 	for name, c := range map[string]struct {
 		who   func(*team)
 		file  string
 		own   []string
 		warns bool
 	}{
-		"an OAuth client":                     {func(*team) {}, withoutCI, []string{"tag:ci"}, false},
-		"an OAuth client, in other letters":   {func(*team) {}, renamed, []string{"tag:ci"}, false},
-		"an OAuth client, another's tag":      {func(*team) {}, withoutDB, nil, false},
-		"an OAuth client, no tag goes":        {func(*team) {}, wider, nil, false},
-		"an identity that sees itself":        {identity("policy_file"), withoutCI, []string{"tag:ci"}, false},
-		"an identity that may not see itself": {blindIdentity, withoutCI, nil, true},
-		"an identity, no tag goes":            {identity("policy_file"), wider, nil, false},
-		"a person":                            {func(tm *team) { tm.who.APIKey = secret.New(tm.MintAPIKey(1e12)) }, withoutCI, nil, false},
+		"an OAuth client":                                   {func(*team) {}, withoutCI, []string{"tag:ci"}, false},
+		"an OAuth client, in other letters":                 {func(*team) {}, renamed, []string{"tag:ci"}, false},
+		"an OAuth client, another's tag":                    {func(*team) {}, withoutDB, nil, false},
+		"an OAuth client, no tag goes":                      {func(*team) {}, wider, nil, false},
+		"an identity that sees itself":                      {identity("policy_file"), withoutCI, []string{"tag:ci"}, false},
+		"an identity that may not see itself":               {blindIdentity, withoutCI, nil, true},
+		"an identity, no tag goes":                          {identity("policy_file"), wider, nil, false},
+		"the credential's tag loses all its owners":         {func(*team) {}, owners(`[]`, admin), nil, true},
+		"the credential's tag gets another owner":           {func(*team) {}, owners(`["autogroup:member"]`, admin), nil, false},
+		"a tag loses all its owners":                        {func(*team) {}, owners(admin, `[]`), nil, false},
+		"a tag loses the credential as its owner":           {ownsDB, owners(admin, admin), []string{"tag:db"}, false},
+		"a tag that the credential owned goes":              {ownsDB, withoutDB, []string{"tag:db"}, false},
+		"a tag keeps the credential among its owners":       {ownsDB, owners(admin, `["tag:ci"]`), nil, false},
+		"a tag gets the credential as its owner":            {func(*team) {}, owners(admin, `["tag:ci"]`), nil, false},
+		"a tag loses an owner, of an identity unseen":       {func(tm *team) { ownsDB(tm); blindIdentity(tm) }, owners(admin, admin), nil, true},
+		"a tag loses all its owners, of an identity unseen": {blindIdentity, owners(`[]`, admin), nil, true},
+		"a person": {func(tm *team) { tm.who.APIKey = secret.New(tm.MintAPIKey(1e12)) }, withoutCI, nil, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tm := newTeam(t)
@@ -47,6 +60,14 @@ func TestLockout_isOfTheTagsOfTheCredential(t *testing.T) {
 				wantCode(t, l.Problem(), "policy-lockout", strings.Join(c.own, ", "), "allow-lockout")
 			}
 		})
+	}
+}
+
+// ownsDB has the credential's tag be an owner of another tag.
+func ownsDB(tm *team) {
+	live := strings.Replace(base, `"tag:db": ["autogroup:admin"]`, `"tag:db": ["tag:ci", "autogroup:admin"]`, 1)
+	if err := tm.SetPolicy(live); err != nil {
+		tm.t.Fatal(err)
 	}
 }
 

@@ -97,6 +97,15 @@ func (f *File) TagOwners(tag string) (owners []string, at Position, ok bool) {
 	return nil, Position{}, false
 }
 
+// Tags are those that tagOwners has, in its order.
+func (f *File) Tags() (tags []string) {
+	all := members(f.section("tagOwners"))
+	for i := range all {
+		tags = append(tags, nameOf(&all[i]))
+	}
+	return tags
+}
+
 // Has says whether the policy has a section.
 func (f *File) Has(section string) bool { return f.section(section) != nil }
 
