@@ -117,6 +117,7 @@ func (f *front) trustRender(_ context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
+	f.warnOfRules(c)
 	_, err = fmt.Fprint(f.streams[0], trust.Formats[format](c, in.apiURL))
 	return err
 }

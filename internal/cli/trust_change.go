@@ -34,6 +34,7 @@ func (f *front) trustCreate(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
+	f.warnOfRules(want)
 	tailnet, err := f.tailnet(ctx, &in)
 	if err != nil {
 		return err

@@ -44,8 +44,16 @@ func (f *front) trustCheck(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
+	f.warnOfRules(c)
 	verdict := i.judge(ctx, token, findings)
 	return errors.Join(f.writeCheck(c, findings, verdict, in.form), verdict.err, trust.Verdict(c, findings))
+}
+
+// warnOfRules says what a credential lets in that may not be meant.
+func (f *front) warnOfRules(c tsapi.Credential) {
+	for _, text := range trust.Warnings(c) {
+		f.log("").Warn(text)
+	}
 }
 
 // toCheck is the credential that is meant.

@@ -187,6 +187,7 @@ func (f *front) tellSetup(w trust.Workload, c tsapi.Credential, specName string)
 	for _, note := range w.Notes {
 		f.log("").Warn(note)
 	}
+	f.warnOfRules(c)
 	f.writeRows(newCredentialRow(c).rows())
 	if c.ID == "" {
 		c.ID = "CLIENT-ID"
