@@ -19,6 +19,8 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -127,6 +129,22 @@ func (c *company) wantAsked(hosts ...string) {
 	for _, host := range hosts {
 		if c.asked["CONNECT "+host+":443"] == 0 {
 			c.t.Errorf("%s was not asked for by the proxy: %v", host, c.asked)
+		}
+	}
+}
+
+// wantProxyKept fails if the job was given, or left with, another proxy than the
+// company's.
+func (m *ciMachine) wantProxyKept() {
+	m.t.Helper()
+	env, err := os.ReadFile(filepath.Join(m.dir, "env"))
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	for line := range strings.Lines(string(env)) {
+		name, _, isEntry := strings.Cut(line, "<<")
+		if isEntry && slices.Contains([]string{"ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"}, strings.ToUpper(name)) {
+			m.t.Errorf("the job's %s was changed:\n%s", name, env)
 		}
 	}
 }

@@ -169,7 +169,7 @@ func (m *ciMachine) enter(words ...string) []string {
 func (m *ciMachine) mustPrepareJob() {
 	m.t.Helper()
 	owner, err := os.Stat(m.dir)
-	for _, file := range []string{"output", "path", "summary"} {
+	for _, file := range []string{"output", "path", "summary", "env"} {
 		path := filepath.Join(m.dir, file)
 		if err == nil {
 			err = os.WriteFile(path, nil, 0o600)

@@ -292,11 +292,15 @@ host
 		name:   "company network",
 		models: "a proxy is the only way out, takes CONNECT to port 443 only, and opens TLS by its own authority. tailscaled and tailjoin know it by HTTPS_PROXY and SSL_CERT_FILE. https://tailscale.com/docs/reference/tls-proxies",
 		build:  hostedVM,
-		uid:    1001, as: asUser("1001"), temp: "/home/runner/work/_temp", env: map[string]string{"HOME": "/home/runner"},
-		network: "userspace",
+		uid:    1001, as: asUser("1001"), temp: "/home/runner/work/_temp",
+		env:     map[string]string{"HOME": "/home/runner", "TAILJOIN_PROXY_ENV": "true", "GITHUB_ENV": "/home/runner/work/_temp/env"},
+		network: "userspace", says: []string{"names a proxy of this machine, which is kept"},
 		setup: func(m *ciMachine) {
 			c := m.mustCompany()
-			m.t.Cleanup(func() { c.wantAsked("api.tailscale.com", "controlplane.tailscale.com") })
+			m.t.Cleanup(func() {
+				c.wantAsked("api.tailscale.com", "controlplane.tailscale.com")
+				m.wantProxyKept()
+			})
 		},
 	},
 	{
