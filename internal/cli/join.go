@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"path/filepath"
+	"slices"
 
 	"github.com/tailjoin/tailjoin/internal/ci"
 	"github.com/tailjoin/tailjoin/internal/diag"
@@ -150,7 +151,9 @@ func (f *front) idTokenSource(in *inputs) (idtoken.Source, error) {
 		Environ: without(f.Environ, own...),
 	})
 	for _, s := range source.Secrets(idtoken.Env(f.env)) {
-		f.hide(s)
+		if !slices.Contains([]string{in.audience, in.oauthClientID, in.ownAudience()}, s.Reveal()) { // which are shown
+			f.hide(s)
+		}
 	}
 	return source, err
 }
@@ -158,7 +161,7 @@ func (f *front) idTokenSource(in *inputs) (idtoken.Source, error) {
 // own are the inputs that are secrets: no program that we start needs them.
 // In args there may be a key, too.
 var own = []string{
-	"TAILJOIN_AUTHKEY", "TAILJOIN_OAUTH_SECRET", "TAILJOIN_ID_TOKEN_HEADERS", "TAILJOIN_GITHUB_TOKEN", "TAILJOIN_API_KEY", "TAILJOIN_ARGS",
+	"TAILJOIN_AUTHKEY", "TAILJOIN_OAUTH_SECRET", "TAILJOIN_ID_TOKEN_HEADERS", "TAILJOIN_GITHUB_TOKEN", "TAILJOIN_API_KEY", "TAILJOIN_ARGS", "TAILJOIN_ID_TOKEN_BODY",
 }
 
 // apiBase is where the API answers: a control server of one's own has it too.

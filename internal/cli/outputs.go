@@ -79,5 +79,18 @@ func summary(r join.Result) string {
 
 // cell is text that stays in its place of a Markdown table.
 func cell(text string) string {
-	return "`" + strings.NewReplacer("|", "\\|", "`", "'", "\n", " ", "\r", "").Replace(text) + "`"
+	text = strings.NewReplacer("`", "'", "\n", " ", "\r", "").Replace(text)
+	var b strings.Builder
+	backslashes := 0
+	for _, r := range text {
+		if r == '|' { // a backslash before it would escape ours
+			b.WriteString(strings.Repeat(`\`, backslashes+1))
+		}
+		b.WriteRune(r)
+		backslashes++
+		if r != '\\' {
+			backslashes = 0
+		}
+	}
+	return "`" + b.String() + "`"
 }

@@ -18,7 +18,7 @@ func TestOwn_isEverySecretInput(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	seen := []string{"TAILJOIN_ARGS"} // there may be one in it
+	seen := []string{"TAILJOIN_ARGS", "TAILJOIN_ID_TOKEN_BODY"} // there may be one in it
 	for _, file := range files {
 		source, err := os.ReadFile(file)
 		if err != nil {

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tailjoin/tailjoin/internal/diag"
 	"github.com/tailjoin/tailjoin/internal/lazy"
 	"github.com/tailjoin/tailjoin/internal/retry"
 )
@@ -90,6 +91,9 @@ func (a ask) do(ctx context.Context, client *http.Client) (*http.Response, error
 	for name, values := range a.header {
 		req.Header[name] = values
 	}
+	if err := checkCredential(req); err != nil {
+		return nil, err
+	}
 	if a.body != "" && req.Header.Get("Content-Type") == "" {
 		req.Header.Set("Content-Type", "application/json")
 	}
@@ -98,6 +102,17 @@ func (a ask) do(ctx context.Context, client *http.Client) (*http.Response, error
 		return nil, fmt.Errorf("asking %s: %w", req.URL.Host, bare(err))
 	}
 	return res, nil
+}
+
+// checkCredential refuses to show what a request is authorized by to the network.
+// The addresses of most services come from the environment.
+func checkCredential(req *http.Request) error {
+	if req.URL.Scheme == "https" || req.Header.Get("Authorization") == "" || isNear(req.URL.String()) {
+		return nil
+	}
+	return noToken("plain http:// would show this job's credential to the network", "the address of the token service must be https://, or http:// on this machine.\n"+
+		"It is in a variable that the platform sets, such as ACTIONS_ID_TOKEN_REQUEST_URL, BUILDKITE_AGENT_ENDPOINT, SYSTEM_OIDCREQUESTURI or AWS_ENDPOINT_URL_STS", nil,
+		diag.Fact{Name: "host", Value: req.URL.Host})
 }
 
 // bare takes the URL out of an error of net/http: it may hold a secret.

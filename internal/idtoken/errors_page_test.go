@@ -17,11 +17,11 @@ import (
 func TestErrorsPage_showsWhatIsRendered(t *testing.T) {
 	github := map[string]string{
 		"GITHUB_ACTIONS": "true", "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "x",
-		"ACTIONS_ID_TOKEN_REQUEST_URL": "http://run-actions-1.actions.githubusercontent.com/token?api-version=2.0",
+		"ACTIONS_ID_TOKEN_REQUEST_URL": "https://run-actions-1.actions.githubusercontent.com/token?api-version=2.0",
 	}
-	buildkite := map[string]string{"BUILDKITE": "true", "BUILDKITE_JOB_ID": "1", "BUILDKITE_AGENT_ACCESS_TOKEN": "x", "BUILDKITE_AGENT_ENDPOINT": "http://agent-edge.buildkite.com/v3"}
-	devops := map[string]string{"TF_BUILD": "True", "SYSTEM_ACCESSTOKEN": "x", "SYSTEM_OIDCREQUESTURI": "http://dev.azure.com/acme/oidctoken"}
-	aws := map[string]string{"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_REGION": "eu-central-1", "AWS_ENDPOINT_URL_STS": "http://sts.eu-central-1.amazonaws.com"}
+	buildkite := map[string]string{"BUILDKITE": "true", "BUILDKITE_JOB_ID": "1", "BUILDKITE_AGENT_ACCESS_TOKEN": "x", "BUILDKITE_AGENT_ENDPOINT": "https://agent-edge.buildkite.com/v3"}
+	devops := map[string]string{"TF_BUILD": "True", "SYSTEM_ACCESSTOKEN": "x", "SYSTEM_OIDCREQUESTURI": "https://dev.azure.com/acme/oidctoken"}
+	aws := map[string]string{"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_REGION": "eu-central-1", "AWS_ENDPOINT_URL_STS": "https://sts.eu-central-1.amazonaws.com"}
 	_, nowhere := idtoken.Choose(env(nil), idtoken.Wish{})
 	_, misspelt := idtoken.Choose(env(nil), idtoken.Wish{Source: "git-lab"})
 
@@ -60,6 +60,6 @@ func sampleOf(t *testing.T, vars map[string]string, wish idtoken.Wish, h http.Ha
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = chosen.Get(t.Context(), env(vars), &http.Client{Transport: &http.Transport{DialContext: dial}}, "api.tailscale.com/T123-CNTRL")
+	_, err = chosen.Get(t.Context(), env(vars), &http.Client{Transport: &http.Transport{DialContext: dial, DialTLSContext: dial}}, "api.tailscale.com/T123-CNTRL")
 	return err
 }

@@ -2,11 +2,13 @@ package idtoken
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/netip"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/kballard/go-shellquote"
@@ -38,7 +40,7 @@ func (w Wish) taken(answer []byte) (string, error) {
 // own is the part of a source that is the same for all that users describe.
 func own(w Wish, title, giver string) Source {
 	return Source{
-		Name: w.Source, Title: title, Audience: Configured, wish: w,
+		Name: withoutSecrets(w.Source), Title: title, Audience: Configured, wish: w,
 		Trust:   Trust{"the token's iss", "the token's sub", "the token's aud"},
 		missing: func(job) *diag.Problem { return nil },
 		words: words{
@@ -48,6 +50,30 @@ func own(w Wish, title, giver string) Source {
 			setting: "have the token made for the audience\n  AUDIENCE\nor give as audience what the token has, and write the same into the trust credential",
 		},
 	}
+}
+
+// withoutSecrets is a source as messages may name it: an address without user,
+// password and query, and a program without its words.
+func withoutSecrets(source string) string {
+	kind, rest, _ := strings.Cut(source, ":")
+	switch kind {
+	case "command":
+		rest = strings.TrimSpace(rest)
+		if program, _, more := strings.Cut(rest, " "); more {
+			return "command:" + program + " …"
+		}
+	case "url":
+		u, err := url.Parse(rest)
+		if err != nil {
+			return "url:…"
+		}
+		hidden := u.User != nil || u.RawQuery != "" || u.Fragment != ""
+		u.User, u.RawQuery, u.Fragment = nil, "", ""
+		if hidden {
+			return "url:" + u.String() + " …"
+		}
+	}
+	return source
 }
 
 const variableName lazy.Pattern = `^[A-Za-z_][A-Za-z0-9_]*$`
@@ -208,14 +234,71 @@ func (j job) unset(lines []headerLine) *diag.Problem {
 	return nil
 }
 
-// secrets are the parts of headers that are long enough to be one.
+// publicWords are words of headers that are no secret: how one authorizes, and
+// what metadata services and APIs require.
+var publicWords = []string{"bearer", "basic", "digest", "negotiate", "token", "apikey", "google", "application/json"}
+
+// secrets are the words of the headers and of the body, and the values in a body
+// that is JSON or a form.
 func (w Wish) secrets(env Env) (all []secret.Text) {
 	lines, _ := w.headerLines()
+	words := append(strings.Fields(w.Body), w.addressSecrets()...)
 	for _, line := range lines {
-		for _, word := range strings.Fields(line.expanded(env)) {
-			if len(word) >= 16 {
-				all = append(all, secret.New(word))
-			}
+		value := line.expanded(env)
+		words = append(append(words, strings.Fields(value)...), strings.FieldsFunc(value, isSeparator)...)
+	}
+	words = append(words, w.bodyValues()...)
+	slices.Sort(words)
+	for _, word := range slices.Compact(words) {
+		if !slices.Contains(publicWords, strings.ToLower(word)) {
+			all = append(all, secret.New(word))
+		}
+	}
+	return all
+}
+
+// isSeparator stands between the parts of a header such as a cookie.
+func isSeparator(r rune) bool { return strings.ContainsRune(" \t;,=\"", r) }
+
+// addressSecrets are the password and the values of the query of a URL.
+func (w Wish) addressSecrets() (all []string) {
+	u, err := url.Parse(strings.TrimPrefix(w.Source, "url:"))
+	if err != nil || !strings.HasPrefix(w.Source, "url:") {
+		return nil
+	}
+	if password, ok := u.User.Password(); ok {
+		all = append(all, password)
+	}
+	for _, values := range u.Query() {
+		all = append(all, values...)
+	}
+	return all
+}
+
+func (w Wish) bodyValues() (all []string) {
+	var object any
+	if json.Unmarshal([]byte(w.Body), &object) == nil {
+		return texts(object)
+	}
+	form, _ := url.ParseQuery(w.Body)
+	for _, values := range form {
+		all = append(all, values...)
+	}
+	return all
+}
+
+// texts are all texts in a JSON value, but for the names.
+func texts(value any) (all []string) {
+	switch v := value.(type) {
+	case string:
+		return []string{v}
+	case []any:
+		for _, each := range v {
+			all = append(all, texts(each)...)
+		}
+	case map[string]any:
+		for _, each := range v {
+			all = append(all, texts(each)...)
 		}
 	}
 	return all

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"time"
 
@@ -28,27 +30,46 @@ func discover(ctx context.Context, client *http.Client, issuer string) (set jwk.
 	if err != nil {
 		return set, fmt.Errorf("issuer %q: %w", issuer, err)
 	}
+	if base.RawQuery != "" || base.Fragment != "" {
+		return set, fmt.Errorf("issuer %q: %w", issuer, errQuery)
+	}
 	var document struct {
 		Issuer  string `json:"issuer"`
 		JWKSURI string `json:"jwks_uri"`
 	}
-	if err := getJSON(ctx, client, base.JoinPath(".well-known/openid-configuration"), &document); err != nil {
+	server, err := getJSON(ctx, client, base.JoinPath(".well-known/openid-configuration"), &document)
+	if err != nil {
 		return set, err
 	}
 	if document.Issuer != issuer {
 		return set, fmt.Errorf("the discovery document is about %q", document.Issuer)
 	}
-	keys, err := trustworthy(document.JWKSURI)
-	if err == nil && base.Scheme == "https" && keys.Scheme != "https" {
-		err = errPlain
-	}
+	keys, err := keysAddress(base, document.JWKSURI)
 	if err != nil {
 		return set, fmt.Errorf("jwks_uri %q: %w", document.JWKSURI, err)
 	}
-	return set, getJSON(ctx, client, keys, &set)
+	if keys.Host != base.Host && isPublic(server) {
+		client = publicOnly(client, keys)
+	}
+	_, err = getJSON(ctx, client, keys, &set)
+	return set, err
+}
+
+// keysAddress checks the address of an issuer's keys, which its document names.
+// Over plain http that is the issuer's own server on this machine, and no other.
+func keysAddress(issuer *url.URL, address string) (*url.URL, error) {
+	keys, err := trustworthy(address)
+	switch {
+	case err != nil:
+		return nil, err
+	case keys.Scheme == "http" && (issuer.Scheme != "http" || keys.Host != issuer.Host || keys.RawQuery != ""):
+		return nil, errPlain
+	}
+	return keys, nil
 }
 
 var (
+	errQuery     = errors.New("must have no query and no fragment")
 	errPlain     = errors.New("an address such as https://host/path is wanted; only a loopback address may be http://")
 	errElsewhere = errors.New("it redirects to another host")
 	errRedirects = errors.New("it redirects too often")
@@ -77,29 +98,30 @@ func trustworthy(address string) (*url.URL, error) {
 }
 
 // getJSON decodes a document of limited size, which must come in time and from
-// the host that was asked.
-func getJSON(ctx context.Context, client *http.Client, from *url.URL, v any) error {
+// the host that was asked. server is where it came from.
+func getJSON(ctx context.Context, client *http.Client, from *url.URL, v any) (server net.Addr, err error) {
 	ctx, cancel := context.WithTimeout(ctx, issuerLimit)
 	defer cancel()
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(c httptrace.GotConnInfo) { server = c.Conn.RemoteAddr() }})
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, from.String(), nil)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	req.Header.Set("Accept", "application/json")
 	careful := *client
 	careful.CheckRedirect = sameHost
 	res, err := careful.Do(req)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer res.Body.Close()
 	if res.StatusCode != http.StatusOK {
-		return fmt.Errorf("GET %s: %s", from, res.Status)
+		return nil, fmt.Errorf("GET %s: %s", from, res.Status)
 	}
 	if err := json.NewDecoder(io.LimitReader(res.Body, longestDocument)).Decode(v); err != nil {
-		return fmt.Errorf("GET %s: no JSON: %w", from, err)
+		return nil, fmt.Errorf("GET %s: no JSON: %w", from, err)
 	}
-	return nil
+	return server, nil
 }
 
 func sameHost(req *http.Request, via []*http.Request) error {
