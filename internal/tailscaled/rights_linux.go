@@ -36,23 +36,23 @@ func findNeighbour(ctx context.Context) neighbour {
 			}
 		}
 	}
-	lock, err := net.Listen("unix", lockName)
-	if err != nil {
-		return lockHolder(ctx)
-	}
-	lock.Close()
-	return neighbour{}
+	return lockHolder(ctx)
 }
 
 // lockHolder describes the process that has the lock. A join takes it as root;
-// any other user's process only keeps joins from having an interface.
+// any other user's process only keeps joins from having an interface. This
+// connects, and does not try to take the lock: two processes that look at the
+// same time must not find each other.
 func lockHolder(ctx context.Context) neighbour {
-	n := neighbour{reason: "another join on this machine has the network interface"}
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	conn, err := dialSocket(ctx, lockName)
-	if err != nil {
+	n := neighbour{reason: "another join on this machine has the network interface"}
+	if errors.Is(err, unix.EAGAIN) { // its queue is full
 		return n
+	}
+	if err != nil {
+		return neighbour{}
 	}
 	defer conn.Close()
 	holder, err := peerOf(conn)
