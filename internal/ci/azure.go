@@ -22,7 +22,7 @@ func azure(env Env, s Streams) Job {
 	job.Run, job.Step = env("BUILD_BUILDID"), env("SYSTEM_PHASENAME")
 	job.RunURL = fmt.Sprintf("%s%s/_build/results?buildId=%s", env("SYSTEM_COLLECTIONURI"), url.PathEscape(env("SYSTEM_TEAMPROJECT")), env("BUILD_BUILDID"))
 	job.Name = nodeName("azure", job.Repository, job.Run, env("SYSTEM_JOBATTEMPT"), job.Step, matrixLeg(env))
-	job.TempDir = cmp.Or(env("AGENT_TEMPDIRECTORY"), local(env, s).TempDir)
+	job.TempDir, job.OwnTemp = cmp.Or(env("AGENT_TEMPDIRECTORY"), local(env, s).TempDir), env("AGENT_TEMPDIRECTORY") == ""
 	job.CacheDir = toolCache(env("AGENT_TOOLSDIRECTORY"), job.CacheDir)
 
 	a := azureJob{s, env("AGENT_TEMPDIRECTORY")}

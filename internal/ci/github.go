@@ -24,7 +24,7 @@ func github(env Env, s Streams) Job {
 	job.Pull = pullRequest(env)
 	job.RunURL = fmt.Sprintf("%s/%s/actions/runs/%s", env("GITHUB_SERVER_URL"), env("GITHUB_REPOSITORY"), env("GITHUB_RUN_ID"))
 	job.Name = nodeName("github", job.Repository, job.Run, env("GITHUB_RUN_ATTEMPT"), job.Step)
-	job.TempDir = cmp.Or(env("RUNNER_TEMP"), local(env, s).TempDir)
+	job.TempDir, job.OwnTemp = cmp.Or(env("RUNNER_TEMP"), local(env, s).TempDir), env("RUNNER_TEMP") == ""
 	job.CacheDir = toolCache(env("RUNNER_TOOL_CACHE"), job.CacheDir)
 
 	job.Mask, job.Hides, job.Secret = g.mask, true, g.secret

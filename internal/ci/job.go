@@ -33,7 +33,7 @@ type Job struct {
 	RunURL     string // a page of this run
 	Name       string // what a node of this job is called when nobody names it
 	TempDir    string // this job's alone, and the same for each of its commands
-	OwnTemp    bool   // TempDir is made by us: whoever leaves removes it
+	OwnTemp    bool   // we make TempDir, and a leave removes it; the platform gave us none
 	CacheDir   string // kept between jobs, where the platform does that
 	EnvFile    string // what later commands of the job source by themselves; mostly none
 	Debug      bool   // the user asked the platform for debug output

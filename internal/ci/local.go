@@ -15,6 +15,7 @@ func local(env Env, s Streams) Job {
 	job := plainJob(env, s, "local", isSet(env("TAILJOIN_DEBUG")), func(text string) string { return text })
 	job.Name = hostName()
 	job.TempDir = filepath.Join(cmp.Or(env("XDG_RUNTIME_DIR"), env("TMPDIR"), os.TempDir()), "tailjoin-"+userID())
+	job.OwnTemp = true
 	return job
 }
 

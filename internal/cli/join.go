@@ -195,3 +195,12 @@ func (f *front) sessionDir(in *inputs) string {
 	}
 	return filepath.Join(f.job.TempDir, "tailjoin")
 }
+
+// trustedParent is the temporary directory that the platform gave this job, ""
+// if it gave none.
+func (f *front) trustedParent() string {
+	if f.job.OwnTemp {
+		return ""
+	}
+	return f.job.TempDir
+}

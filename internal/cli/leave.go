@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"os"
 	"time"
@@ -37,7 +38,12 @@ func (f *front) leave(ctx context.Context, args []string) error {
 	defer cancel()
 	f.mask(identity.Secret)
 	began := time.Now()
-	left, err := join.Leave(ctx, join.LeaveRequest{Dir: f.sessionDir(&in), Identity: identity}, deps)
+	left, err := join.Leave(ctx, join.LeaveRequest{
+		Dir: f.sessionDir(&in), TrustedParent: f.trustedParent(), CacheDir: f.job.CacheDir, Identity: identity,
+	}, deps)
+	if _, refused := errors.AsType[*diag.Problem](err); refused && !left {
+		return err // nothing was touched
+	}
 	f.sayLeft("", left, err, began)
 	f.removeTemp()
 	if err := f.endProxies(&in); err != nil {

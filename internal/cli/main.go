@@ -40,6 +40,7 @@ type Process struct {
 func Main(p Process) int {
 	ctx, stop := signal.NotifyContext(context.Background(), cancelling()...)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	defer outliveReaders()()
 	f := newFront(p)
 	err := f.run(ctx, p.Args)

@@ -23,17 +23,21 @@ import (
 
 // request checks all that the user said and turns it into what join needs.
 func (f *front) request(ctx context.Context, in *inputs) (join.Request, error) {
+	if err := join.CheckPlace(f.sessionDir(in), f.trustedParent()); err != nil {
+		return join.Request{}, err
+	}
 	if err := f.useSpec(ctx, in); err != nil {
 		return join.Request{}, err
 	}
 	r := join.Request{
-		Dir:      f.sessionDir(in),
-		Network:  wishes[in.network],
-		StateDir: in.stateDir,
-		Env:      f.daemonEnv(),
-		Debug:    f.job.Debug,
-		Tailnet:  in.expectedTailnet,
-		Timeout:  in.timeout,
+		Dir:           f.sessionDir(in),
+		TrustedParent: f.trustedParent(),
+		Network:       wishes[in.network],
+		StateDir:      in.stateDir,
+		Env:           f.daemonEnv(),
+		Debug:         f.job.Debug,
+		Tailnet:       in.expectedTailnet,
+		Timeout:       in.timeout,
 	}
 	for _, fill := range []func(*inputs, *join.Request) error{
 		fillTags, fillTargets, fillSTS, f.fillUp, withinSpec, fillFlags, fillIdentity, checkServers, f.fillInstall,

@@ -51,7 +51,6 @@ func (c config) state() daemonState {
 		Light:     c.light(),
 		Sudo:      c.Rights.Sudo,
 		SocketDir: c.Socket != "" && os.IsNotExist(err),
-		HostPATH:  c.HostPATH,
 	}
 }
 

@@ -6,14 +6,19 @@ import (
 	"fmt"
 	"io/fs"
 	"time"
+
+	"github.com/tailjoin/tailjoin/internal/private"
+	"github.com/tailjoin/tailjoin/internal/tailscaled"
 )
 
 // A LeaveRequest names the session to undo, and says again who the job is: a
 // session never holds a secret. An Identity that names no client is taken from
 // the session, which is enough for a job's own identity.
 type LeaveRequest struct {
-	Dir      string
-	Identity Identity
+	Dir           string
+	TrustedParent string // as in Request
+	CacheDir      string // where the join may have unpacked a daemon; "" is nowhere
+	Identity      Identity
 }
 
 // limits of the parts of an undoing. A part takes as long only if a server
@@ -50,47 +55,107 @@ const lockLimit = 5 * time.Second
 // a session it has nothing to do. Every part is tried whatever became of the
 // others; the error joins what could not be undone. left is false if there was
 // no session.
+//
+// If another user owns the session directory, or could replace it, Leave touches
+// nothing and returns a Problem.
 func Leave(ctx context.Context, r LeaveRequest, d Deps) (left bool, err error) {
-	s, err := openSession(r.Dir)
-	if errors.Is(err, errGarbled) {
-		return true, errors.Join(err, leaveGarbled(ctx, r.Dir, d))
+	dir, err := openDir(r.Dir, r.TrustedParent)
+	if errors.Is(err, fs.ErrNotExist) {
+		return leaveLost(ctx, r, d)
 	}
 	if err != nil {
 		return false, err
 	}
+	defer dir.Close()
+	return leaveDir(ctx, dir, r, d)
+}
+
+// leaveDir is Leave for an opened session directory.
+func leaveDir(ctx context.Context, dir *private.Dir, r LeaveRequest, d Deps) (left bool, err error) {
+	s, err := readSession(dir)
+	if errors.Is(err, errGarbled) {
+		return true, errors.Join(err, leaveGarbled(ctx, dir, d))
+	}
 	if s == nil {
-		removeUnused(r.Dir)
-		return false, nil
+		return leaveUnrecorded(ctx, dir, r, d)
 	}
 	if err := s.Join.stop(); err != nil {
 		return true, fmt.Errorf("ending the join that still runs: %w", err)
 	}
-	if err := awaitLock(r.Dir, lockLimit); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	held, err := awaitLock(dir, d.Log, lockLimit)
+	if err != nil {
 		return true, err
 	}
+	defer held.Close() // nil is allowed
 	// It may have written, or undone, more in the meantime.
-	if s, err = openSession(r.Dir); err != nil || s == nil {
+	if s, err = readSession(dir); err != nil || s == nil {
 		return true, err
 	}
-	l := newLeaving(s, r.Identity, d)
+	l := newLeaving(s, r, d)
 	l.limits = limitsWithin(ctx)
 	return true, l.undo(ctx)
 }
 
 // leaveGarbled ends the daemon of a session whose file says nothing: it is known
 // by the directory, and logs out as it ends.
-func leaveGarbled(ctx context.Context, dir string, d Deps) error {
-	l := &leaving{Deps: d, limits: limitsWithin(ctx), session: &session{dir: dir}}
-	l.session.Daemon.Started = true
-	err := l.stopDaemon(ctx, false)
-	if errors.Is(err, fs.ErrPermission) { // it is root's
-		l.session.Daemon.Sudo = true
-		err = l.stopDaemon(ctx, false)
-	}
-	if err != nil {
+func leaveGarbled(ctx context.Context, dir *private.Dir, d Deps) error {
+	if _, err := endDaemonOf(ctx, dir.Path, d); err != nil {
 		return err
 	}
-	return l.session.remove()
+	return (&session{dir: dir}).remove()
+}
+
+// leaveUnrecorded is for a directory without a record: a join was killed before
+// it began, or a step removed its record. Unless a daemon runs from there, what
+// else is in the directory is not ours.
+func leaveUnrecorded(ctx context.Context, dir *private.Dir, r LeaveRequest, d Deps) (left bool, err error) {
+	left, err = leaveLost(ctx, r, d)
+	switch {
+	case err != nil:
+		return left, err
+	case left:
+		return true, (&session{dir: dir}).remove()
+	}
+	dir.Remove(fileName)
+	dir.RemoveSelf()
+	return false, nil
+}
+
+// leaveLost ends the daemon of a session that a later step removed.
+func leaveLost(ctx context.Context, r LeaveRequest, d Deps) (left bool, err error) {
+	found, err := endDaemonOf(ctx, r.Dir, d)
+	if found == nil {
+		return false, nil
+	}
+	d.Log.Warn("a step of this job removed the session " + r.Dir + ": its daemon was found by name and ended. " +
+		"An auth key that was not used expires by itself")
+	return true, errors.Join(err, unlinkLost(ctx, r, d, found.Root))
+}
+
+// endDaemonOf ends the daemon that runs from a directory of which nothing else
+// is known. It returns nil if there is no such daemon.
+func endDaemonOf(ctx context.Context, dir string, d Deps) (*tailscaled.Found, error) {
+	found := tailscaled.FindIn(dir)
+	if found == nil {
+		return nil, nil
+	}
+	limits := limitsWithin(ctx)
+	stopping := tailscaled.Stopping{Dir: dir, PID: found.PID, TUN: found.TUN, Sudo: found.Root, Self: d.Self, Limit: limits.stop}
+	if found.TUN {
+		stopping.Socket = tailscaled.DefaultSocket
+		logOutFound(ctx, dir, *found, d, limits)
+	}
+	return found, stopping.Stop(ctx)
+}
+
+// logOutFound asks a daemon to log out whose socket is not in the session. Any
+// daemon also does as it ends, if its state is in memory.
+func logOutFound(ctx context.Context, dir string, found tailscaled.Found, d Deps, limits limits) {
+	ctx, cancel := context.WithTimeout(ctx, limits.logOut)
+	defer cancel()
+	if err := tailscaled.Attach(dir, tailscaled.DefaultSocket, found.PID).LogOut(ctx); err != nil {
+		d.Log.Info("the daemon did not log out when asked", "cause", err)
+	}
 }
 
 // leave undoes a join that failed, from within. Its own trouble is not worth
@@ -132,5 +197,5 @@ func (j *joining) leaveForGood(ctx context.Context) error {
 }
 
 func (j *joining) leaving() *leaving {
-	return &leaving{Deps: j.Deps, limits: patient, session: j.session, identity: j.Identity}
+	return &leaving{Deps: j.Deps, limits: patient, session: j.session, identity: j.Identity, cacheDir: j.Install.CacheDir}
 }

@@ -11,15 +11,16 @@ import (
 	"github.com/tailjoin/tailjoin/internal/tsapi"
 )
 
-// newLeaving takes the identity and the API's address from one and the same
-// place: the session is data that any step may have changed, and a secret must
-// not go where it points.
-func newLeaving(s *session, i Identity, d Deps) *leaving {
+// newLeaving takes the identity from the session only if the inputs name no
+// client. The address of the API always comes from the inputs: the session is
+// data that any step may have changed, and neither a secret nor an ID token must
+// go where it points.
+func newLeaving(s *session, r LeaveRequest, d Deps) *leaving {
+	i := r.Identity
 	if i.ClientID == "" && i.Secret.IsZero() {
 		i.ClientID, i.Audience = s.ClientID, s.Audience
-		d.API = &tsapi.Client{BaseURL: s.API, UserAgent: d.API.UserAgent}
 	}
-	return &leaving{Deps: d, session: s, identity: i, final: true}
+	return &leaving{Deps: d, session: s, identity: i, cacheDir: r.CacheDir, final: true}
 }
 
 // A leaving is one session being undone.
@@ -28,7 +29,8 @@ type leaving struct {
 	limits
 	session  *session
 	identity Identity
-	final    bool              // nobody comes after this to undo what is left
+	cacheDir string            // as the inputs or the platform name it
+	final    bool              // no later leave comes to undo what is left
 	access   tsapi.AccessToken // asked for once, and only if it is needed
 }
 
@@ -82,7 +84,7 @@ func (l *leaving) logOut(ctx context.Context) error {
 
 func (l *leaving) byDaemon(ctx context.Context) error {
 	state := l.session.Daemon
-	daemon := tailscaled.Attach(l.session.dir, state.Socket, state.PID)
+	daemon := tailscaled.Attach(l.session.dir.Path, state.Socket, state.PID)
 	settled := l.session.Node != "" || l.settle(ctx, daemon)
 	ctx, cancel := context.WithTimeout(ctx, l.limits.logOut)
 	defer cancel()
@@ -133,7 +135,7 @@ func (l *leaving) stopDaemon(ctx context.Context, atOnce bool) error {
 		return nil
 	}
 	stopping := tailscaled.Stopping{
-		Dir: l.session.dir, PID: state.PID, TUN: state.TUN, HostPATH: state.HostPATH,
+		Dir: l.session.dir.Path, PID: state.PID, TUN: state.TUN,
 		StateDir: state.StateDir, Sudo: l.bySudo(), Self: l.Self, AtOnce: atOnce, Limit: l.limits.stop,
 	}
 	if state.TUN { // never another path: this may be removed by root
@@ -192,7 +194,8 @@ func (l *leaving) accessToken(ctx context.Context) (tsapi.AccessToken, error) {
 	return token, err
 }
 
-// discard removes what an install left in the cache that was killed.
+// discard removes what a killed install left in the cache. The session does not
+// say where that is.
 func (l *leaving) discard() error {
-	return tailscaled.Install{CacheDir: l.session.Cache, Session: l.session.ID}.Discard()
+	return tailscaled.Install{CacheDir: l.cacheDir, Session: l.session.ID}.Discard()
 }

@@ -46,7 +46,7 @@ func (j *joining) linkForAll(ctx context.Context) error {
 	if err := j.session.note(func(r *record) { r.Links = append(r.Links, made) }); err != nil {
 		return err
 	}
-	if err := tailscaled.Link(made).Make(ctx, j.session.Daemon.Sudo, j.Self, j.session.dir); err != nil {
+	if err := tailscaled.Link(made).Make(ctx, j.session.Daemon.Sudo, j.Self, j.session.dir.Path); err != nil {
 		j.Log.Info("no `tailscale` for sudo to find", "because", err)
 		return j.linkForSteps()
 	}
@@ -137,15 +137,35 @@ func exists(path string) bool {
 // data from an untrusted place: only a link in binDir is ever removed.
 func (l *leaving) unlink(ctx context.Context) error {
 	if l.bySudo() {
-		tailscaled.AwaitRoot(l.session.dir, "link")
+		tailscaled.AwaitRoot(ctx, l.session.dir.Path, os.Geteuid(), "link")
 	}
 	for _, made := range l.session.Links {
 		if filepath.Dir(made.Path) != binDir {
 			continue
 		}
-		if err := tailscaled.Link(made).Remove(ctx, l.bySudo(), l.Self, l.session.dir); err != nil {
+		if err := tailscaled.Link(made).Remove(ctx, l.bySudo(), l.Self, l.session.dir.Path); err != nil {
 			return fmt.Errorf("removing a link: %w", err)
 		}
 	}
 	return nil
+}
+
+// unlinkLost removes the link that linkForAll made, if the session that said so
+// is lost: it leads into the session or the cache.
+func unlinkLost(ctx context.Context, r LeaveRequest, d Deps, sudo bool) error {
+	path := filepath.Join(binDir, "tailscale")
+	target, err := os.Readlink(path)
+	inCache := r.CacheDir != "" && isBelow(target, filepath.Join(r.CacheDir, "tailscaled"))
+	if err != nil || !inCache && !isBelow(target, r.Dir) {
+		return nil
+	}
+	if err := (tailscaled.Link{Path: path, Target: target}).Remove(ctx, sudo, d.Self, r.Dir); err != nil {
+		return fmt.Errorf("removing a link: %w", err)
+	}
+	return nil
+}
+
+func isBelow(path, dir string) bool {
+	relative, err := filepath.Rel(dir, path)
+	return err == nil && filepath.IsLocal(relative)
 }

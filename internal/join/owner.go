@@ -39,6 +39,9 @@ func (o owner) stop() error {
 	return nil
 }
 
+// runs reports that the process is a join of this user that runs this program.
+// The session names both, and any step may have changed that.
 func (o owner) runs() bool {
-	return o.PID > 0 && o.Program != "" && tailscaled.ProgramOf(o.PID) == o.Program
+	return o.PID > 0 && o.Program != "" && o.Program == self().Program &&
+		tailscaled.ProgramOf(o.PID) == o.Program && tailscaled.IsOwn(o.PID)
 }

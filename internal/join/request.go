@@ -20,7 +20,11 @@ import (
 type Request struct {
 	Dir      string // of the session: short, this user's alone; made if it is not there
 	Identity Identity
-	Tags     []string
+	// TrustedParent is the temporary directory that the platform gave this job,
+	// "" if it gave none. If the job is root, its owner may own directories
+	// above the session.
+	TrustedParent string
+	Tags          []string
 
 	Install  tailscaled.Install
 	Network  tailscaled.Wish

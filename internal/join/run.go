@@ -11,7 +11,6 @@ import (
 	"github.com/tailjoin/tailjoin/internal/retry"
 	"github.com/tailjoin/tailjoin/internal/secret"
 	"github.com/tailjoin/tailjoin/internal/tailscaled"
-	"github.com/tailjoin/tailjoin/internal/tsapi"
 )
 
 // Run joins and returns when the tailnet is usable. If it fails, or ctx ends,
@@ -41,7 +40,7 @@ func Hold(ctx context.Context, r Request, d Deps) (result Result, leave func(con
 // begin is the whole join. After an error there is something to undo, unless
 // there is no joining.
 func begin(ctx context.Context, r Request, d Deps, tied bool) (*joining, error) {
-	s, err := newSession(r.Dir, r.known(d.API))
+	s, err := newSession(r.Dir, r.TrustedParent, r.known(), d.Log)
 	if err != nil {
 		return nil, explainPlace(r.Dir, err)
 	}
@@ -62,12 +61,11 @@ func reserve(timeout time.Duration) time.Duration {
 }
 
 // known is what Leave will need, as far as it is known before anything is done.
-func (r Request) known(api *tsapi.Client) record {
-	known := record{Cache: r.Install.CacheDir}
-	if r.Identity.AuthKey.IsZero() {
-		known.API, known.ClientID, known.Audience = api.BaseURL, r.Identity.ClientID, r.Identity.Audience
+func (r Request) known() record {
+	if !r.Identity.AuthKey.IsZero() {
+		return record{}
 	}
-	return known
+	return record{ClientID: r.Identity.ClientID, Audience: r.Identity.Audience}
 }
 
 var errTimeout = errors.New("the time limit of the join is over")

@@ -7,13 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
-	"path/filepath"
-	"runtime"
 	"strings"
 	"sync"
 
 	"github.com/tailjoin/tailjoin/internal/diag"
+	"github.com/tailjoin/tailjoin/internal/private"
 )
 
 const fileName = "session.jsonl"
@@ -22,8 +22,8 @@ const fileName = "session.jsonl"
 // holds a key or a token. Later steps of the job can write to it: what is read
 // back is data from an untrusted place.
 type session struct {
-	dir  string
-	held *os.File // the lock on dir, for the life of the process that joins
+	dir  *private.Dir
+	held *os.File // the lock on dir; nil on a file system without locks
 	mu   sync.Mutex
 	record
 }
@@ -33,10 +33,7 @@ type record struct {
 	ID   string `json:"id"`   // random; in the description of the key we mint
 	Join owner  `json:"join"` // the process that joins
 
-	Cache string `json:"cache,omitempty"` // where the daemon may be unpacked
-
-	API      string `json:"api,omitempty"` // what Leave needs to act as Run did
-	ClientID string `json:"clientID,omitempty"`
+	ClientID string `json:"clientID,omitempty"` // what Leave needs to act as Run did
 	Audience string `json:"audience,omitempty"`
 
 	Key    keyState    `json:"key"`
@@ -72,7 +69,6 @@ type daemonState struct {
 	Light     bool   `json:"light,omitempty"` // once it is logged out, it has nothing more to do
 	Sudo      bool   `json:"sudo"`
 	SocketDir bool   `json:"socketDir"` // the socket's directory was not there before
-	HostPATH  bool   `json:"hostPATH,omitempty"`
 }
 
 // light is Light, of which an interface is not: the file may have been changed.
@@ -90,61 +86,33 @@ func (r record) Description() string { return "tailjoin " + r.ID }
 
 // newSession makes the directory, or takes an empty one that the hook made,
 // and notes what is known before anything is done.
-func newSession(dir string, known record) (*session, error) {
-	if err := os.MkdirAll(filepath.Dir(dir), 0o700); err != nil {
-		return nil, fmt.Errorf("making session directory: %w", err)
-	}
-	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-		return nil, fmt.Errorf("making session directory: %w", err)
-	}
-	if err := checkSafe(filepath.Dir(dir)); err != nil {
-		return nil, err
-	}
-	if err := checkEmpty(dir); err != nil {
-		return nil, err
-	}
-	held, err := lock(dir)
+func newSession(path, trustedParent string, known record, log *slog.Logger) (*session, error) {
+	dir, err := makeDir(path, trustedParent)
 	if err != nil {
 		return nil, err
 	}
-	s := &session{dir: dir, held: held, record: known}
+	s := &session{dir: dir, record: known}
 	s.ID, s.Join = strings.ToLower(rand.Text()), self()
-	return s, s.append(os.O_CREATE | os.O_EXCL)
+	if err := s.begin(log); err != nil {
+		dir.Close()
+		return nil, err
+	}
+	return s, nil
 }
 
-// checkSafe refuses a place where somebody else could exchange the directory
-// under our hands. A sticky one, such as /tmp, is safe: nobody can rename there
-// what is not theirs.
-func checkSafe(parent string) error {
-	info, err := os.Stat(parent)
+// begin takes an empty directory for this process.
+func (s *session) begin(log *slog.Logger) error {
+	empty, err := s.dir.IsEmpty()
 	if err != nil {
-		return fmt.Errorf("making session directory: %w", err)
+		return fmt.Errorf("reading session directory: %w", err)
 	}
-	shared := info.Mode().Perm()&0o022 != 0 && info.Mode()&fs.ModeSticky == 0
-	if runtime.GOOS != "windows" && (shared || !ownedByUsOrRoot(info)) {
-		return diag.Input("other users can change the place of the session directory", "choose another by --session",
-			diag.Fact{Name: "directory", Value: parent}, diag.Fact{Name: "mode", Value: info.Mode().String()})
+	if !empty {
+		return sessionExists(s.dir.Path)
 	}
-	return nil
-}
-
-func checkEmpty(dir string) error {
-	info, err := os.Lstat(dir)
-	if err != nil {
-		return fmt.Errorf("making session directory: %w", err)
+	if s.held, err = lock(s.dir, log); err != nil {
+		return err
 	}
-	if !info.IsDir() || info.Mode().Perm()&0o077 != 0 {
-		return diag.Input("the session directory is not this user's alone", "choose one that does not exist yet, or has mode 0700",
-			diag.Fact{Name: "session", Value: dir}, diag.Fact{Name: "mode", Value: info.Mode().String()})
-	}
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return fmt.Errorf("making session directory: %w", err)
-	}
-	if len(entries) > 0 {
-		return sessionExists(dir)
-	}
-	return nil
+	return s.append(os.O_CREATE | os.O_EXCL)
 }
 
 func sessionExists(dir string) error {
@@ -153,18 +121,21 @@ func sessionExists(dir string) error {
 		nil, diag.Fact{Name: "session", Value: dir})
 }
 
-// errGarbled: the file is there, but no join wrote it so.
-var errGarbled = errors.New("reading session: it was changed by somebody else")
+// errGarbled: the file exists, but no join wrote it so.
+var errGarbled = errors.New("reading session: its record was changed by another process")
 
-// openSession reads what an earlier process wrote. No session is no error:
-// then it returns nil.
-func openSession(dir string) (*session, error) {
-	raw, err := os.ReadFile(filepath.Join(dir, fileName))
+// maxRecords is far above what a join writes.
+const maxRecords = 1 << 20
+
+// readSession reads what an earlier process wrote. It returns nil if there is
+// no record, or an empty one.
+func readSession(dir *private.Dir) (*session, error) {
+	raw, err := dir.Read(fileName, maxRecords)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && len(raw) == 0 { // killed before it began
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("reading session: %w", err)
+		return nil, fmt.Errorf("%w: %w", errGarbled, err)
 	}
 	last, err := lastRecord(raw)
 	if err != nil {
@@ -201,7 +172,7 @@ func (s *session) append(mode int) error {
 	if err != nil {
 		return fmt.Errorf("writing session: %w", err)
 	}
-	file, err := os.OpenFile(filepath.Join(s.dir, fileName), os.O_WRONLY|os.O_APPEND|mode, 0o600)
+	file, err := s.dir.OpenRegular(fileName, os.O_WRONLY|os.O_APPEND|mode, 0o600)
 	if err != nil {
 		return fmt.Errorf("writing session: %w", err)
 	}
@@ -213,45 +184,20 @@ func (s *session) append(mode int) error {
 }
 
 // clear removes what the directory holds but for the session's file.
-func (s *session) clear() error {
-	entries, err := os.ReadDir(s.dir)
-	for _, entry := range entries {
-		if path := filepath.Join(s.dir, entry.Name()); entry.IsDir() {
-			err = errors.Join(err, os.RemoveAll(path))
-		} else if entry.Name() != fileName {
-			err = errors.Join(err, removeOne(path))
-		}
-	}
-	return err
-}
+func (s *session) clear() error { return s.dir.Clear(fileName) }
 
 // remove removes the directory, and the session's file after all else: while
 // anything is there, another leave finds it.
 func (s *session) remove() error {
 	err := s.clear()
-	for _, last := range []string{filepath.Join(s.dir, fileName), s.dir} {
-		if err == nil {
-			err = removeOne(last)
-		}
+	if err == nil {
+		err = s.dir.Delete(fileName)
+	}
+	if err == nil {
+		err = s.dir.RemoveSelf()
 	}
 	if err != nil {
 		return fmt.Errorf("removing the session directory: %w", err)
 	}
 	return nil
-}
-
-// removeOne removes a file or an empty directory, if it is there. RemoveAll
-// takes five calls of the kernel where this takes one.
-func removeOne(path string) error {
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return nil
-}
-
-// removeUnused removes a directory in which a session was about to begin. One
-// with anything else in it is not ours.
-func removeUnused(dir string) {
-	os.Remove(filepath.Join(dir, fileName))
-	os.Remove(dir)
 }

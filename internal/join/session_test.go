@@ -8,11 +8,12 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/tailjoin/tailjoin/internal/diag"
+	"github.com/tailjoin/tailjoin/internal/private"
 )
 
 func mustSession(t *testing.T) *session {
 	t.Helper()
-	s, err := newSession(filepath.Join(t.TempDir(), "session"), record{})
+	s, err := newSession(filepath.Join(t.TempDir(), "session"), "", record{}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -24,7 +25,7 @@ func TestSession_isReadBackByALaterProcess(t *testing.T) {
 	if err := s.note(func(r *record) { r.Key.Tries, r.Node, r.Links = 1, "n1", []link{{"/a", "/b"}} }); err != nil {
 		t.Fatal(err)
 	}
-	got, err := openSession(s.dir)
+	got, err := readSession(s.dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,11 +41,11 @@ func TestSession_isReadBackByALaterProcess(t *testing.T) {
 func TestSession_isReadToTheLastWholeLine(t *testing.T) {
 	s := mustSession(t)
 	cut := func() {
-		raw, err := os.ReadFile(filepath.Join(s.dir, fileName))
+		raw, err := os.ReadFile(filepath.Join(s.dir.Path, fileName))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(filepath.Join(s.dir, fileName), raw[:len(raw)-7], 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(s.dir.Path, fileName), raw[:len(raw)-7], 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -58,7 +59,7 @@ func TestSession_isReadToTheLastWholeLine(t *testing.T) {
 		if step.cut {
 			cut()
 		}
-		if got, err := openSession(s.dir); err != nil || got.Node != step.want {
+		if got, err := readSession(s.dir); err != nil || got.Node != step.want {
 			t.Errorf("after %v: %+v, error %v", step, got, err)
 		}
 	}
@@ -66,7 +67,7 @@ func TestSession_isReadToTheLastWholeLine(t *testing.T) {
 
 func TestSession_isThisUsersAlone(t *testing.T) {
 	s := mustSession(t)
-	for path, want := range map[string]os.FileMode{s.dir: 0o700 | os.ModeDir, filepath.Join(s.dir, fileName): 0o600} {
+	for path, want := range map[string]os.FileMode{s.dir.Path: 0o700 | os.ModeDir, filepath.Join(s.dir.Path, fileName): 0o600} {
 		info, err := os.Stat(path)
 		if err != nil {
 			t.Fatal(err)
@@ -78,22 +79,22 @@ func TestSession_isThisUsersAlone(t *testing.T) {
 }
 
 func TestSession_takesTheEmptyDirectoryOfTheHook(t *testing.T) {
-	if _, err := newSession(mkdir(t, 0o700), record{}); err != nil {
+	if _, err := newSession(mkdir(t, 0o700), "", record{}, nil); err != nil {
 		t.Error(err)
 	}
 }
 
 func TestSession_refusesADirectoryThatOthersCanRead(t *testing.T) {
-	_, err := newSession(mkdir(t, 0o755), record{})
-	if got := diag.As(err); got.Code != "input-invalid" {
-		t.Errorf("error %v, want input-invalid", err)
+	_, err := newSession(mkdir(t, 0o755), "", record{}, nil)
+	if got := diag.As(err); got.Code != "session-foreign" {
+		t.Errorf("error %v, want session-foreign", err)
 	}
 }
 
 func TestSession_refusesAPlaceThatOthersCanChange(t *testing.T) {
-	_, err := newSession(filepath.Join(mkdir(t, 0o777), "session"), record{})
-	if got := diag.As(err); got.Code != "input-invalid" {
-		t.Errorf("error %v, want input-invalid", err)
+	_, err := newSession(filepath.Join(mkdir(t, 0o777), "session"), "", record{}, nil)
+	if got := diag.As(err); got.Code != "session-foreign" {
+		t.Errorf("error %v, want session-foreign", err)
 	}
 }
 
@@ -110,14 +111,18 @@ func mkdir(t *testing.T, mode os.FileMode) string {
 }
 
 func TestSession_refusesOneThatJoinedAlready(t *testing.T) {
-	_, err := newSession(mustSession(t).dir, record{})
+	_, err := newSession(mustSession(t).dir.Path, "", record{}, nil)
 	if got := diag.As(err); got.Code != "session-exists" {
 		t.Errorf("error %v, want session-exists", err)
 	}
 }
 
-func TestSession_notThereIsNoError(t *testing.T) {
-	if s, err := openSession(filepath.Join(t.TempDir(), "none")); s != nil || err != nil {
+func TestSession_withoutARecordIsNoError(t *testing.T) {
+	dir, err := private.Open(mkdir(t, 0o700), os.Geteuid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s, err := readSession(dir); s != nil || err != nil {
 		t.Errorf("session %v, error %v", s, err)
 	}
 }

@@ -141,7 +141,7 @@ func (d *Daemon) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	if d.Socket == DefaultSocket && !listensAs(conn, filepath.Join(filepath.Dir(d.log), linkName), d.process.pid) {
+	if d.Socket == DefaultSocket && !listensAs(conn, filepath.Join(filepath.Dir(d.log), linkName), d.process.pid, rootOrOwn) {
 		conn.Close()
 		return nil, errForeign
 	}

@@ -13,6 +13,8 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+
+	"github.com/tailjoin/tailjoin/internal/private"
 )
 
 // A launch is one exec of the daemon. It crosses a process boundary when sudo
@@ -27,8 +29,9 @@ type launch struct {
 	Caller string // the number of the user who may operate a daemon that root runs
 	SHA256 string // of the program that root is to run
 
-	program *os.File // what was verified; nil is what linkName leads to
-	tied    bool     // it is to end with this process
+	program *os.File     // what was verified; nil is what linkName leads to
+	tied    bool         // it is to end with this process
+	dir     *private.Dir // Dir, opened by a process that is not of its owner; else nil
 }
 
 // A process is a daemon's. exited is closed when it has ended.
@@ -68,7 +71,7 @@ func (c Config) flags() []string {
 }
 
 // paths are the daemon's socket and its own directory, as it calls them: one
-// that runs as nobody is in there, and knows no other way.
+// that runs apart is in there, and knows no other way.
 func (c Config) paths() (socket, state string) {
 	if c.Rights.Nobody {
 		return filepath.Base(c.SocketPath()), "."
@@ -135,8 +138,8 @@ func exists(path string) bool {
 }
 
 // start runs the daemon from here.
-func (l launch) start(asNobody bool) (process, error) {
-	log, err := openLog(l.Dir)
+func (l launch) start(apart bool) (process, error) {
+	log, err := l.openLog()
 	if err != nil {
 		return process{}, err
 	}
@@ -146,8 +149,8 @@ func (l launch) start(asNobody bool) (process, error) {
 	cmd.Dir = l.Dir
 	cmd.Stdout, cmd.Stderr = log, log
 	setOwnSession(cmd)
-	if asNobody {
-		release, err := l.becomeNobody(cmd)
+	if apart {
+		release, err := l.runApart(cmd)
 		if err != nil {
 			return process{}, err
 		}
@@ -165,7 +168,7 @@ func (l launch) start(asNobody bool) (process, error) {
 	if l.tied {
 		tie(cmd)
 	}
-	exited, err := run(cmd)
+	exited, err := run(cmd, apart)
 	if err != nil {
 		return process{}, err
 	}
@@ -183,6 +186,15 @@ func isAt(f *os.File, path string) bool {
 	return err == nil && os.SameFile(named, open)
 }
 
+// openLog keeps root, who starts a daemon in another user's directory, from
+// writing outside of it.
+func (l launch) openLog() (*os.File, error) {
+	if l.dir == nil {
+		return openLog(l.Dir)
+	}
+	return l.dir.OpenRegular(logName, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+}
+
 // isScript reports whether a program is one that wraps the daemon, as in NixOS:
 // it hands on the name by which it was called.
 func isScript(f *os.File) bool {
@@ -196,13 +208,19 @@ func openLog(dir string) (*os.File, error) {
 }
 
 // run starts the daemon and waits for its end, in one thread: a daemon that is
-// tied ends with that.
-func run(cmd *exec.Cmd) (exited <-chan struct{}, err error) {
+// tied ends with that. One that runs apart gets no right by a setuid program.
+func run(cmd *exec.Cmd, apart bool) (exited <-chan struct{}, err error) {
 	ended, started := make(chan struct{}), make(chan error)
 	go func() {
 		runtime.LockOSThread() // for good: the thread is nobody else's
 		defer close(ended)
-		err := cmd.Start()
+		var err error
+		if apart {
+			err = neverGainRights()
+		}
+		if err == nil {
+			err = cmd.Start()
+		}
 		started <- err
 		if err == nil {
 			cmd.Wait()

@@ -1,11 +1,13 @@
 package tailscaled
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -13,6 +15,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/tailjoin/tailjoin/internal/private"
 	"golang.org/x/sys/unix"
 )
 
@@ -39,16 +42,53 @@ const maxSocketPath = 107
 // It then logs out as on any end.
 func tie(cmd *exec.Cmd) { cmd.SysProcAttr.Pdeathsig = syscall.SIGTERM }
 
-// nobody is the user without rights, on every Linux.
-const nobody = 65534
+// apartIDs are the user IDs of daemons that run apart. systemd gives them to
+// services for as long as they run, so no distribution has users there
+// (https://systemd.io/UIDS-GIDS).
+var apartIDs = struct{ first, last int }{61184, 65519}
 
-// becomeNobody has the daemon run without any right over the host. It may not
-// go where its program and its directory are, a root's home for one: both are
-// opened here and handed on, and the daemon finds its files by names that are
-// relative to the directory.
-func (l launch) becomeNobody(cmd *exec.Cmd) (release func(), err error) {
+func isApart(uid int) bool { return apartIDs.first <= uid && uid <= apartIDs.last }
+
+// apartID chooses a user ID that no user and no process has: another process
+// with the same one could read the daemon's memory, which holds its keys.
+func apartID() (int, error) {
+	taken := takenIDs()
+	count := apartIDs.last - apartIDs.first + 1
+	start := rand.IntN(count)
+	for i := range count {
+		if id := apartIDs.first + (start+i)%count; !taken[id] && private.IsMapped(id) {
+			return id, nil
+		}
+	}
+	return 0, errors.New("this user namespace has no unused user ID for a daemon of its own")
+}
+
+// takenIDs are the IDs of users and of processes.
+func takenIDs() map[int]bool {
+	taken := map[int]bool{}
+	for _, id := range private.UserIDs() {
+		taken[id] = true
+	}
+	processes(func(pid int) bool {
+		return belongsTo(pid, func(u userIDs) bool {
+			taken[u.real], taken[u.effective] = true, true
+			return false
+		})
+	})
+	return taken
+}
+
+// runApart has the daemon run as a user of its own, without any right over the
+// host. It may not go where its program and its directory are, a root's home for
+// one: both are opened here and handed on, and the daemon finds its files by
+// names that are relative to the directory.
+func (l launch) runApart(cmd *exec.Cmd) (release func(), err error) {
+	id, err := apartID()
+	if err != nil {
+		return nil, err
+	}
 	state := filepath.Join(l.Dir, stateName)
-	if err := os.Chown(state, nobody, nobody); err != nil {
+	if err := os.Lchown(state, id, id); err != nil {
 		return nil, err
 	}
 	program, err := l.programForAll()
@@ -62,7 +102,7 @@ func (l launch) becomeNobody(cmd *exec.Cmd) (release func(), err error) {
 	}
 	runOpen(cmd, program)
 	cmd.Dir = handed(dir)
-	cmd.SysProcAttr.Credential = &syscall.Credential{Uid: nobody, Gid: nobody}
+	cmd.SysProcAttr.Credential = &syscall.Credential{Uid: uint32(id), Gid: uint32(id)}
 	return func() { program.Close(); dir.Close() }, nil
 }
 
@@ -75,6 +115,10 @@ func runOpen(cmd *exec.Cmd, program *os.File) {
 	cmd.Path = fmt.Sprintf("/proc/self/fd/%d", 3+len(cmd.ExtraFiles))
 	cmd.ExtraFiles = append(cmd.ExtraFiles, program)
 }
+
+// neverGainRights keeps what the calling thread starts from gaining rights by a
+// setuid program.
+func neverGainRights() error { return unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) }
 
 // handed is the path by which a forked process reaches an open file, whatever
 // it may do with the directories on the way.
@@ -148,8 +192,11 @@ func watchExit(pid int) <-chan struct{} {
 // AwaitExit waits for a process to end, and reports whether it did.
 func AwaitExit(pid int, limit time.Duration) bool {
 	fd, err := unix.PidfdOpen(pid, 0)
-	if err != nil {
-		return errors.Is(err, unix.ESRCH)
+	if errors.Is(err, unix.ESRCH) {
+		return true
+	}
+	if err != nil { // before Linux 5.3, in gVisor, or forbidden by a container's seccomp filter
+		return pollExit(pid, limit)
 	}
 	defer unix.Close(fd)
 	for deadline := time.Now().Add(limit); ; {
@@ -165,4 +212,24 @@ func AwaitExit(pid int, limit time.Duration) bool {
 			return false
 		}
 	}
+}
+
+// pollExit is AwaitExit without a descriptor of the process.
+func pollExit(pid int, limit time.Duration) bool {
+	for deadline := time.Now().Add(limit); !hasExited(pid); <-time.After(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			return false
+		}
+	}
+	return true
+}
+
+// hasExited also holds for a zombie: its parent may never wait for it.
+func hasExited(pid int) bool {
+	if errors.Is(syscall.Kill(pid, 0), unix.ESRCH) {
+		return true
+	}
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	state := stat[bytes.LastIndexByte(stat, ')')+1:]
+	return err == nil && (bytes.HasPrefix(state, []byte(" Z")) || bytes.HasPrefix(state, []byte(" X")))
 }

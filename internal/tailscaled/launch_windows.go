@@ -60,9 +60,13 @@ func holdTUN(*exec.Cmd) (ours io.Closer, err error) { return io.NopCloser(nil), 
 // runOpen leaves cmd as it is: here only a path can be run.
 func runOpen(*exec.Cmd, *os.File) {}
 
-func (l launch) becomeNobody(*exec.Cmd) (release func(), err error) {
-	return nil, errors.New("running as nobody is for Linux only")
+func (l launch) runApart(*exec.Cmd) (release func(), err error) {
+	return nil, errors.New("only on Linux a daemon runs as a user of its own")
 }
+
+func isApart(int) bool { return false }
+
+func neverGainRights() error { return nil }
 
 func watchExit(pid int) <-chan struct{} {
 	exited := make(chan struct{})

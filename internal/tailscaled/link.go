@@ -33,7 +33,7 @@ func (l Link) Remove(ctx context.Context, sudo bool, self, session string) error
 	return err
 }
 
-func rootLink(ctx context.Context, in []byte) (any, error) {
+func rootLink(ctx context.Context, _ rootSession, in []byte) (any, error) {
 	var l Link
 	if err := json.Unmarshal(in, &l); err != nil {
 		return nil, err
@@ -41,7 +41,7 @@ func rootLink(ctx context.Context, in []byte) (any, error) {
 	return struct{}{}, l.Make(ctx, false, "", "")
 }
 
-func rootUnlink(ctx context.Context, in []byte) (any, error) {
+func rootUnlink(ctx context.Context, _ rootSession, in []byte) (any, error) {
 	var l Link
 	if err := json.Unmarshal(in, &l); err != nil {
 		return nil, err

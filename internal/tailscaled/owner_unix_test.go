@@ -318,7 +318,11 @@ func TestRootStart_refusesWhatTheCallerHasNotVerified(t *testing.T) {
 			tt.spoil(t, program)
 			in, err := json.Marshal(l)
 			must(t, err)
-			_, err = rootStart(t.Context(), in)
+			must(t, os.Chmod(l.Dir, 0o700))
+			session, err := openRootSession(l.Dir, os.Getenv("SUDO_UID"))
+			must(t, err)
+			defer session.close()
+			_, err = rootStart(t.Context(), session, in)
 			if tt.why == "" && err != nil || tt.why != "" && (err == nil || !strings.Contains(err.Error(), tt.why)) {
 				t.Errorf("got error %v, want %q", err, tt.why)
 			}

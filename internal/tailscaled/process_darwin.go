@@ -1,6 +1,7 @@
 package tailscaled
 
 import (
+	"fmt"
 	"net"
 	"os/exec"
 	"strconv"
@@ -11,33 +12,55 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// processesNamed lists the processes whose argv[0] is name.
-func processesNamed(name string, _ int) []int {
-	return processes(func(command string) bool { return command == name || strings.HasPrefix(command, name+" ") })
+// processesNamed lists the processes of the right owner whose argv[0] is name.
+func processesNamed(name string, _ int, by owner) []int {
+	return processes(by, func(command string) bool { return command == name || strings.HasPrefix(command, name+" ") })
 }
 
-// processesEnding lists the processes whose last arguments are these.
-func processesEnding(args ...string) []int {
+// processesEnding lists the processes of the right owner whose last arguments
+// are these.
+func processesEnding(by owner, args ...string) []int {
 	end := " " + strings.Join(args, " ")
-	return processes(func(command string) bool { return strings.HasSuffix(command, end) })
+	return processes(by, func(command string) bool { return strings.HasSuffix(command, end) })
 }
 
-func processes(match func(command string) bool) []int {
-	out, err := ps("-axwwo", "pid=,command=")
+func processes(by owner, match func(command string) bool) []int {
+	out, err := ps("-axwwo", "pid=,ruid=,uid=,command=")
 	if err != nil {
 		return nil
 	}
 	var pids []int
 	for line := range strings.Lines(string(out)) {
-		number, command, _ := strings.Cut(strings.TrimSpace(line), " ")
-		if !match(strings.TrimSpace(command)) {
-			continue
-		}
-		if pid, err := strconv.Atoi(number); err == nil {
+		var pid int
+		var u userIDs
+		fields := strings.Fields(line)
+		if n, _ := fmt.Sscan(line, &pid, &u.real, &u.effective); n == 3 && by(u) && match(afterFields(line, fields[:3])) {
 			pids = append(pids, pid)
 		}
 	}
 	return pids
+}
+
+// afterFields is the rest of a line behind its first fields.
+func afterFields(line string, fields []string) string {
+	for _, field := range fields {
+		line = strings.TrimPrefix(strings.TrimSpace(line), field)
+	}
+	return strings.TrimSpace(line)
+}
+
+// belongsTo reports whether a process runs, and has the right owner.
+func belongsTo(pid int, by owner) bool {
+	out, err := ps("-p", strconv.Itoa(pid), "-o", "ruid=,uid=")
+	var u userIDs
+	n, _ := fmt.Sscan(string(out), &u.real, &u.effective)
+	return err == nil && n == 2 && by(u)
+}
+
+// argumentsOf are the words of a process's command line, none if it has ended.
+func argumentsOf(pid int) []string {
+	out, _ := ps("-wwp", strconv.Itoa(pid), "-o", "command=")
+	return strings.Fields(string(out))
 }
 
 // AwaitExit waits for a process to end, and reports whether it did. macOS has
@@ -53,7 +76,7 @@ func AwaitExit(pid int, limit time.Duration) bool {
 
 // listensAs reports whether the process that listens at the other end is the
 // one that was noted. Asking for its name would cost a process each time.
-func listensAs(conn net.Conn, _ string, noted int) bool {
+func listensAs(conn net.Conn, _ string, noted int, _ owner) bool {
 	var pid int
 	err := control(conn, func(fd int) (err error) {
 		pid, err = unix.GetsockoptInt(fd, unix.SOL_LOCAL, unix.LOCAL_PEERPID)

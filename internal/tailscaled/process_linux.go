@@ -2,6 +2,7 @@ package tailscaled
 
 import (
 	"bytes"
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -12,20 +13,22 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// processesNamed lists the processes whose argv[0] is name. If the one that
-// was noted last is not one of them it looks at all: a process may be there
-// whose number nobody had time to write down.
-func processesNamed(name string, noted int) []int {
-	if noted > 0 && isNamed(noted, name) {
+// processesNamed lists the processes of the right owner whose argv[0] is name.
+// If the noted one is not among them it looks at all: a process may run whose
+// number nothing had time to write down.
+func processesNamed(name string, noted int, by owner) []int {
+	matches := func(pid int) bool { return belongsTo(pid, by) && isNamed(pid, name) }
+	if noted > 0 && matches(noted) {
 		return []int{noted}
 	}
-	return processes(func(pid int) bool { return isNamed(pid, name) })
+	return processes(matches)
 }
 
-// processesEnding lists the processes whose last arguments are these.
-func processesEnding(args ...string) []int {
+// processesEnding lists the processes of the right owner whose last arguments
+// are these.
+func processesEnding(by owner, args ...string) []int {
 	end := []byte("\x00" + strings.Join(args, "\x00") + "\x00")
-	return processes(func(pid int) bool { return bytes.HasSuffix(commandLine(pid), end) })
+	return processes(func(pid int) bool { return bytes.HasSuffix(commandLine(pid), end) && belongsTo(pid, by) })
 }
 
 func processes(match func(pid int) bool) []int {
@@ -37,6 +40,24 @@ func processes(match func(pid int) bool) []int {
 		}
 	}
 	return pids
+}
+
+// belongsTo reports whether a process runs, and has the right owner. The real
+// user ID counts too: any user can run a setuid program, under any name.
+func belongsTo(pid int, by owner) bool {
+	status, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "status"))
+	if err != nil {
+		return false
+	}
+	_, ids, _ := bytes.Cut(status, []byte("\nUid:\t"))
+	var u userIDs
+	n, _ := fmt.Sscan(string(ids), &u.real, &u.effective)
+	return n == 2 && by(u)
+}
+
+// argumentsOf are the arguments of a process, none if it has ended.
+func argumentsOf(pid int) []string {
+	return strings.Split(strings.TrimSuffix(string(commandLine(pid)), "\x00"), "\x00")
 }
 
 // commandLine is the arguments of a process, each with a zero byte at its end;
@@ -72,11 +93,11 @@ func isStarting(pid int, name string) bool {
 }
 
 // listensAs reports whether the process that listens at the other end has this
-// name. Where the machine does not show us other users' processes, its number
-// must do (hidepid in proc(5)).
-func listensAs(conn net.Conn, name string, noted int) bool {
+// name and the right owner. Where the machine does not show us other users'
+// processes, its number must do instead of the name (hidepid in proc(5)).
+func listensAs(conn net.Conn, name string, noted int, by owner) bool {
 	peer, err := peerOf(conn)
-	if err != nil {
+	if err != nil || !by(userIDs{int(peer.Uid), int(peer.Uid)}) {
 		return false
 	}
 	pid := int(peer.Pid)
@@ -96,7 +117,7 @@ func peerOf(conn net.Conn) (peer *unix.Ucred, err error) {
 }
 
 // ProgramOf is the path of a process's program, "" if there is no such
-// process or it is somebody else's.
+// process or it is another user's.
 func ProgramOf(pid int) string {
 	program, _ := os.Readlink(filepath.Join("/proc", strconv.Itoa(pid), "exe"))
 	return program

@@ -10,7 +10,7 @@ import (
 
 // processesNamed lists the processes that run a program: a session's daemon is
 // a copy of its own there, since links need a right that runners lack.
-func processesNamed(program string, _ int) []int {
+func processesNamed(program string, _ int, _ owner) []int {
 	snapshot, err := windows.CreateToolhelp32Snapshot(windows.TH32CS_SNAPPROCESS, 0)
 	if err != nil {
 		return nil
@@ -27,10 +27,16 @@ func processesNamed(program string, _ int) []int {
 }
 
 // processesEnding: nothing is started by sudo.
-func processesEnding(...string) []int { return nil }
+func processesEnding(owner, ...string) []int { return nil }
+
+// belongsTo: only the owner of a process may open it.
+func belongsTo(pid int, _ owner) bool { return ProgramOf(pid) != "" }
+
+// argumentsOf: what a daemon of ours was given is in the session.
+func argumentsOf(int) []string { return nil }
 
 // listensAs: the name of the pipe is the session's own.
-func listensAs(net.Conn, string, int) bool { return true }
+func listensAs(net.Conn, string, int, owner) bool { return true }
 
 // ProgramOf is the path of a process's program, "" if there is no such
 // process or it is somebody else's.

@@ -9,23 +9,26 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
-)
 
-// cleanupLimit bounds tailscaled --cleanup, which takes 0.2 s where it calls
-// iptables.
-const cleanupLimit = 10 * time.Second
+	"github.com/tailjoin/tailjoin/internal/private"
+)
 
 // restore gives the machine back what a daemon took that did not come to its
 // end: it was killed, or told to end before it could listen. Its policy rules
-// show that too. If another tailscaled has the machine by now, all this is the
-// other's.
+// show that too. If another tailscaled has the machine by now, all this belongs
+// to the other.
+//
+// This does what `tailscaled --cleanup` does, without the program: that may be
+// gone with the cache, and nothing in the session is run. Two rules in mangle
+// that save and restore marks of its connections stay, as with --cleanup. Without
+// a tailscaled nothing has such marks.
 func (s Stopping) restore(ctx context.Context, killed bool) error {
 	if othersHaveIt(ctx) {
 		return nil
 	}
 	left, err := removeRules()
 	if left || killed {
-		err = errors.Join(err, s.cleanUp(ctx))
+		err = errors.Join(err, restoreResolver(ctx), removeFilter(ctx))
 	}
 	return err
 }
@@ -45,34 +48,44 @@ func othersHaveIt(ctx context.Context) bool {
 	return false
 }
 
-// cleanUp has tailscaled undo what an earlier one did: the resolver's settings
-// and its chains of the packet filter. By iptables only if that one was given
-// it, since the mere call makes tables.
-//
-// Two rules in mangle that save and restore marks of its connections stay:
-// tailscaled removes them when it ends by itself only. Without a tailscaled
-// nothing has such marks.
-func (s Stopping) cleanUp(ctx context.Context) error {
-	program := filepath.Join(s.Dir, linkName)
-	if _, err := os.Stat(program); err != nil {
-		return nil // it never ran, or a leave before this one got further
+// hostProgram finds a program of the host that only root can change, "" if it
+// is not there.
+func hostProgram(name string) string {
+	for _, dir := range systemPath {
+		path := filepath.Join(dir, name)
+		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() && isRootsOwn(path) {
+			return path
+		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, cleanupLimit)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, program, "--cleanup", "--tun="+tunName, "--no-logs-no-support")
-	cmd.Env = []string{"PATH=" + s.path(), "HOME=" + s.Dir, "TS_LOGS_DIR=" + filepath.Join(s.Dir, stateName)}
-	cmd.Dir = s.Dir
-	if words, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("cleaning up after tailscaled: %w: %s", err, lastLine(string(words)))
-	}
-	return nil
+	return ""
 }
 
-func (s Stopping) path() string {
-	if s.HostPATH {
-		return hostPATH()
+// isRootsOwn reports that no user but root can change or replace a program.
+func isRootsOwn(path string) bool {
+	real, err := filepath.EvalSymlinks(path)
+	if err != nil || private.CheckPlace(path) != nil || private.CheckPlace(real) != nil {
+		return false
 	}
-	return filepath.Join(s.Dir, pathName)
+	info, err := os.Lstat(real)
+	return err == nil && private.IsOwnedBy(info, 0) && info.Mode().Perm()&0o022 == 0
+}
+
+// hostLimit bounds a program of the host.
+const hostLimit = 5 * time.Second
+
+// runHost runs a program of the host and returns what it says. It gets nothing
+// of our environment.
+func runHost(ctx context.Context, program string, args ...string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, hostLimit)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, program, args...)
+	cmd.Env = []string{"PATH=" + hostPATH()}
+	cmd.Dir = "/"
+	words, err := cmd.CombinedOutput()
+	if err != nil {
+		err = fmt.Errorf("running %s: %w: %s", filepath.Base(program), err, lastLine(string(words)))
+	}
+	return string(words), err
 }
 
 func lastLine(words string) string {

@@ -6,18 +6,21 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/user"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
+	"github.com/tailjoin/tailjoin/internal/private"
 	"tailscale.com/client/local"
 	"tailscale.com/ipn"
 )
 
 // rootTasks are what this program does when sudo runs it again.
-var rootTasks = map[string]func(ctx context.Context, in []byte) (any, error){
+var rootTasks = map[string]func(ctx context.Context, s rootSession, in []byte) (any, error){
 	"start":  rootStart,
 	"stop":   rootStop,
 	"link":   rootLink,
@@ -34,17 +37,56 @@ type answer struct {
 	Error string // why it failed; "" if it did not
 }
 
+// A rootSession is the session that a root task is for. The user who called
+// sudo owns it.
+type rootSession struct {
+	path   string
+	dir    *private.Dir // nil if it was removed
+	caller int          // user ID
+}
+
+// openRootSession opens the session directory, which must be the caller's alone
+// and where no third user can replace it. sudoUID is what sudo says of its caller
+// in SUDO_UID.
+func openRootSession(path, sudoUID string) (rootSession, error) {
+	caller, err := strconv.Atoi(sudoUID)
+	if err != nil {
+		return rootSession{}, fmt.Errorf("SUDO_UID %q is not a user ID: not called by sudo", sudoUID)
+	}
+	s := rootSession{path: path, caller: caller}
+	if err := private.CheckPlace(path, caller); err != nil {
+		return s, err
+	}
+	s.dir, err = private.Open(path, caller)
+	if errors.Is(err, fs.ErrNotExist) {
+		return s, nil
+	}
+	return s, err
+}
+
+func (s rootSession) close() {
+	if s.dir != nil {
+		s.dir.Close()
+	}
+}
+
 // RootTask does one task as root: its name, and the session's directory, by
 // which a later process finds this one. Its input and answer are JSON. It is
 // called by a process of ours that had not the rights, and that tells its
 // errors. The caller cannot signal us: when its end of in is closed, ctx ends.
-func RootTask(ctx context.Context, args []string, in io.Reader, out io.Writer) error {
+// sudoUID is the variable SUDO_UID, by which sudo names the user who called it.
+func RootTask(ctx context.Context, sudoUID string, args []string, in io.Reader, out io.Writer) error {
 	if len(args) == 1 && args[0] == checkTask {
 		return json.NewEncoder(out).Encode(answer{Value: noTUN()})
 	}
 	if len(args) != 2 || rootTasks[args[0]] == nil {
-		return fmt.Errorf("%q is no root task and a directory", args)
+		return fmt.Errorf("%q is not a root task and a directory", args)
 	}
+	session, err := openRootSession(args[1], sudoUID)
+	if err != nil {
+		return err
+	}
+	defer session.close()
 	var body json.RawMessage
 	if err := json.NewDecoder(in).Decode(&body); err != nil {
 		return err
@@ -55,7 +97,7 @@ func RootTask(ctx context.Context, args []string, in io.Reader, out io.Writer) e
 		io.Copy(io.Discard, in)
 		cancel()
 	}()
-	value, err := rootTasks[args[0]](ctx, body)
+	value, err := rootTasks[args[0]](ctx, session, body)
 	if err != nil {
 		return json.NewEncoder(out).Encode(answer{Error: err.Error()})
 	}
@@ -70,11 +112,15 @@ type started struct {
 
 // rootStart starts the daemon and lets the user who called sudo operate it,
 // so that nothing after this needs root but the daemon's end.
-func rootStart(ctx context.Context, in []byte) (any, error) {
+func rootStart(ctx context.Context, s rootSession, in []byte) (any, error) {
 	var l launch
 	if err := json.Unmarshal(in, &l); err != nil {
 		return nil, err
 	}
+	if s.dir == nil {
+		return nil, fmt.Errorf("session directory %s: %w", s.path, fs.ErrNotExist)
+	}
+	l.Dir, l.dir = s.path, s.dir
 	if err := l.openVerified(); err != nil {
 		return nil, err
 	}
@@ -92,7 +138,7 @@ func rootStart(ctx context.Context, in []byte) (any, error) {
 	if errors.Is(err, errExited) {
 		return started{p.pid, true}, nil
 	}
-	if ctx.Err() != nil { // nobody is there any more who would stop it
+	if ctx.Err() != nil { // the caller, who would stop it, is gone
 		err = errors.Join(err, Stopping{Dir: l.Dir, PID: p.pid, TUN: l.TUN}.Stop(context.WithoutCancel(ctx)))
 	}
 	return started{PID: p.pid}, err
@@ -153,13 +199,14 @@ func setOperator(ctx context.Context, lc *local.Client, username string) error {
 	return err
 }
 
-func rootStop(ctx context.Context, in []byte) (any, error) {
+// rootStop also stops the daemon of a session that was removed.
+func rootStop(ctx context.Context, session rootSession, in []byte) (any, error) {
 	var s Stopping
 	if err := json.Unmarshal(in, &s); err != nil {
 		return nil, err
 	}
-	s.Sudo = false
-	AwaitRoot(s.Dir, "start")
+	s.Dir, s.Sudo = session.path, false
+	AwaitRoot(ctx, session.path, session.caller, "start")
 	if err := s.Stop(ctx); err != nil {
 		return nil, err
 	}
@@ -179,13 +226,21 @@ func (s Stopping) giveBack() error {
 	return err
 }
 
-// AwaitRoot returns when no process is left that does one of these tasks for a
-// session, sudo's among them. Those of a join that was killed end by
-// themselves, but may have made something until then.
-func AwaitRoot(session string, tasks ...string) {
+// AwaitRoot returns when no process is left that sudo runs for a user to do one
+// of these tasks for a session, or after politely. The processes of a join that
+// was killed end by themselves, but may have made something until then.
+func AwaitRoot(ctx context.Context, session string, caller int, tasks ...string) {
+	ctx, cancel := context.WithTimeout(ctx, politely)
+	defer cancel()
 	for _, task := range tasks {
-		for _, pid := range processesEnding("root", task, session) {
-			AwaitExit(pid, politely)
+		for _, pid := range processesEnding(sudoOf(caller), "root", task, session) {
+			awaitExit(ctx, pid)
 		}
 	}
+}
+
+// awaitExit is AwaitExit until the deadline of ctx.
+func awaitExit(ctx context.Context, pid int) bool {
+	end, _ := ctx.Deadline()
+	return AwaitExit(pid, time.Until(end))
 }

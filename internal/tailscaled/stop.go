@@ -27,9 +27,8 @@ type Stopping struct {
 	StateDir string // where it kept its state outside of Dir; "" is nowhere
 	Self     string // this program, for sudo to run again
 
-	Socket    string // to remove, if nobody answers there any more; "" is none
+	Socket    string // to remove, if nothing answers there any more; "" is none
 	SocketDir bool   // remove its directory too: it was not there before
-	HostPATH  bool   // as in the Config
 
 	AtOnce bool          // by SIGKILL: it has nothing to log out, restore or save
 	Limit  time.Duration // for the daemon to end by itself; 0 is ten seconds
@@ -40,19 +39,22 @@ var ErrStillRuns = errors.New("tailscaled still runs")
 
 // Stop ends every daemon that was started from the session's directory, and
 // restores what one changed of the machine that could not do it itself. It is
-// done when the processes are gone; nothing to stop is no error.
+// done when the processes are gone; nothing to stop is no error. Nothing is run
+// out of the session, and nothing in it is read.
 func (s Stopping) Stop(ctx context.Context) error {
 	if s.Sudo {
 		return runAsRoot(ctx, s.Self, "stop", s.Dir, s, &struct{}{})
 	}
 	pids := s.processes()
 	byItself := len(pids) > 0
+	var errs []error
 	for _, pid := range pids {
 		killed, err := s.end(pid)
-		if err != nil {
-			return err
-		}
+		errs = append(errs, err)
 		byItself = byItself && !killed
+	}
+	if err := errors.Join(errs...); err != nil {
+		return err
 	}
 	if s.TUN {
 		if err := s.restore(ctx, !byItself); err != nil {
@@ -62,10 +64,10 @@ func (s Stopping) Stop(ctx context.Context) error {
 	return s.sweep()
 }
 
-// processes are those whose first argument is the session's own link, which
-// no other process has: a number alone may belong to somebody else by now.
+// processes are those of the right owner whose first argument is the session's
+// own link: a number alone may belong to another process by now.
 func (s Stopping) processes() []int {
-	return processesNamed(filepath.Join(s.Dir, linkName), s.PID)
+	return processesNamed(filepath.Join(s.Dir, linkName), s.PID, daemonIn(s.Dir))
 }
 
 // end ends a daemon. killed means that it had no time to restore anything.
