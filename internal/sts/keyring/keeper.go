@@ -52,7 +52,7 @@ func (k *Keeper) Open(ctx context.Context) error {
 // who do not sign.
 func (k *Keeper) Read(ctx context.Context) (Ring, error) {
 	ring, _, err := k.load(ctx, false)
-	return ring.pruned(k.now(), k.Timing.overlap()), err
+	return ring.pruned(k.now(), k.Timing), err
 }
 
 // Ring is what the service works with now; empty before Open.
@@ -144,7 +144,7 @@ func (k *Keeper) store(ctx context.Context, version string, old, r Ring) (string
 	if err != nil {
 		return "", err
 	}
-	raw, err := encode(r.pruned(k.now(), k.Timing.overlap()))
+	raw, err := encode(r.pruned(k.now(), k.Timing))
 	if err != nil || bytes.Equal(was, raw) {
 		return version, err
 	}
@@ -156,7 +156,7 @@ func (k *Keeper) store(ctx context.Context, version string, old, r Ring) (string
 // hold makes a ring ready to be used that was seen then. If that fails the one
 // before stays.
 func (k *Keeper) hold(ctx context.Context, r Ring, version string, seen moment) (err error) {
-	h := &holding{ring: r.pruned(k.now(), k.Timing.overlap()), version: version, seen: seen}
+	h := &holding{ring: r.pruned(k.now(), k.Timing), version: version, seen: seen}
 	if h.published, err = json.Marshal(h.ring.Published()); err != nil {
 		return err
 	}

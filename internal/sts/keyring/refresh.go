@@ -67,9 +67,9 @@ func (k *Keeper) reload(ctx context.Context) error {
 // left.
 func (k *Keeper) isComplete(ring Ring) bool {
 	return !slices.ContainsFunc(k.Algorithms, func(algorithm string) bool {
-		_, signs := ring.find(algorithm, Active)
+		active, signs := ring.find(algorithm, Active)
 		_, next := ring.find(algorithm, Next)
-		return !signs || !next
+		return !signs || !next || active.Lifetime < k.Timing.Lifetime
 	})
 }
 

@@ -50,7 +50,9 @@ type Key struct {
 	Retired   time.Time `json:"retired,omitzero"`   // since when it signs no more; zero: not yet
 	Seen      time.Time `json:"seen,omitzero"`      // when a process found it in the store in this state; zero: not yet
 	Public    jwk.Key   `json:"public"`
-	Private   Private   `json:"private,omitzero"` // nothing once it is retired
+
+	Lifetime time.Duration `json:"lifetime,omitzero"` // the longest of its tokens, by any configuration so far
+	Private  Private       `json:"private,omitzero"`  // nothing once it is retired
 }
 
 // A State is what a key is for.
@@ -124,10 +126,23 @@ func (r Ring) isSeen() bool {
 }
 
 // pruned is the ring without the keys whose tokens have all expired.
-func (r Ring) pruned(now time.Time, overlap time.Duration) Ring {
+func (r Ring) pruned(now time.Time, t Timing) Ring {
 	return Ring{slices.DeleteFunc(slices.Clone(r.Keys), func(k Key) bool {
+		overlap := max(t.overlap(), k.Lifetime+t.Skew)
 		return k.State() == Retiring && !k.Seen.IsZero() && now.After(k.Seen.Add(overlap))
 	})}
+}
+
+// living is the ring with a note on each key that signs how long its tokens
+// live. A configuration with shorter ones does not end those that are out.
+func (r Ring) living(lifetime time.Duration) Ring {
+	keys := slices.Clone(r.Keys)
+	for i := range keys {
+		if keys[i].State() == Active {
+			keys[i].Lifetime = max(keys[i].Lifetime, lifetime)
+		}
+	}
+	return Ring{keys}
 }
 
 // rotated has the next key of an algorithm sign, and fresh after it.

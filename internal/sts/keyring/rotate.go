@@ -54,7 +54,7 @@ func (k *Keeper) rotated(ctx context.Context, ring Ring, algorithm string, what 
 		return Ring{}, tooNew(next, k.Timing.lead()-k.now().Sub(next.Seen))
 	}
 	fresh, err := k.fresh(ctx, algorithm)
-	return ring.rotated(k.stamp(), fresh), err
+	return ring.rotated(k.stamp(), fresh).living(k.Timing.Lifetime), err
 }
 
 func tooNew(next Key, wait time.Duration) error {
@@ -83,7 +83,7 @@ func (k *Keeper) withAll(ctx context.Context, ring Ring) (_ Ring, err error) {
 			return Ring{}, err
 		}
 	}
-	return ring, nil
+	return ring.living(k.Timing.Lifetime), nil
 }
 
 // added is the ring with an active and a next key for an algorithm, made now
