@@ -1,8 +1,12 @@
 package tailscaled
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"io"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -15,7 +19,12 @@ import (
 // form for Windows. What was installed says its version afterwards: the name of
 // an MSI is not signed.
 func settleMSI(ctx context.Context, in Install, got received, version string) (Binary, error) {
-	msi := got.asReceived()
+	held, err := in.hold(got)
+	if err != nil {
+		return Binary{}, err
+	}
+	defer held.Close()
+	msi := held.Name()
 	if err := verifyPublisher(msi); err != nil {
 		return Binary{}, badPublisher(got, err)
 	}
@@ -32,6 +41,28 @@ func settleMSI(ctx context.Context, in Install, got received, version string) (B
 		return Binary{}, wrongVersion(got, said, version)
 	}
 	return b, nil
+}
+
+var errMSIChanged = errors.New("the MSI was changed after it was verified: nothing was installed")
+
+// hold opens the archive that was verified, so that it stays what it is until
+// it is closed: Windows installs by a path, as the system, while other users may
+// be able to write to where that leads.
+func (in Install) hold(got received) (*os.File, error) {
+	f, err := openHeld(got.asReceived())
+	if err != nil {
+		return nil, err
+	}
+	h := in.hashFor(got.path)
+	_, err = io.Copy(h, f)
+	if err == nil && !bytes.Equal(h.Sum(nil), got.hash.Sum(nil)) {
+		err = errMSIChanged
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
 }
 
 // installed are the exit codes of msiexec that mean it is done: also

@@ -383,3 +383,17 @@ func TestFind_auto_runsNoProgramOfRootsThatOthersCanExchange(t *testing.T) {
 		})
 	}
 }
+
+func TestHold_refusesAnMSIThatWasChangedSinceItWasVerified(t *testing.T) {
+	in := Install{SHA256: sum("genuine")}
+	got := received{dir: t.TempDir(), path: "/stable/tailscale-setup-1.102.5-amd64.msi", hash: in.hashFor("")}
+	got.hash.Write([]byte("genuine"))
+	write(t, got.asReceived(), "genuine")
+	held, err := in.hold(got)
+	must(t, err)
+	held.Close()
+	write(t, got.asReceived(), "changed")
+	if _, err := in.hold(got); !errors.Is(err, errMSIChanged) {
+		t.Errorf("got error %v, want %v", err, errMSIChanged)
+	}
+}
