@@ -41,11 +41,15 @@ type process struct {
 }
 
 func (c Config) launch(ctx context.Context) (process, error) {
-	l := launch{Dir: c.Dir, Args: c.flags(), Env: c.environment(), TUN: c.Rights.TUN, program: c.Binary.file, tied: c.Tied}
+	l := c.newLaunch()
 	if c.Rights.Sudo {
 		return l.bySudo(ctx, c.Self)
 	}
 	return l.start(c.Rights.Nobody)
+}
+
+func (c Config) newLaunch() launch {
+	return launch{Dir: c.Dir, Args: c.flags(), Env: c.environment(), TUN: c.Rights.TUN, program: c.Binary.file, tied: c.Tied}
 }
 
 // flags are ours, then the user's, which win.

@@ -236,7 +236,9 @@ func TestStart_runsTheFileThatWasVerified(t *testing.T) {
 				if when != "before it is linked" {
 					swap(t, b.Daemon, evil)
 				}
-				p, err := launch{Dir: c.Dir, program: b.file, Args: []string{"-c", "echo good > ran"}}.start(false)
+				l := c.newLaunch()
+				l.Args = []string{"-c", "echo good > ran"}
+				p, err := l.start(false)
 				must(t, err)
 				<-p.exited
 				if ran, err := os.ReadFile(filepath.Join(c.Dir, "ran")); string(ran) != "good\n" {
