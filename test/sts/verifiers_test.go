@@ -136,7 +136,7 @@ func (s *service) ageRetired(by time.Duration) {
 	for _, key := range document["keys"].([]any) {
 		key := key.(map[string]any)
 		if at, err := time.Parse(time.RFC3339, fmt.Sprint(key["retired"])); err == nil {
-			key["retired"] = at.Add(-by)
+			key["retired"], key["seen"] = at.Add(-by), at.Add(-by)
 			aged++
 		}
 	}

@@ -48,7 +48,7 @@ type Key struct {
 	Created   time.Time `json:"created"`
 	Activated time.Time `json:"activated,omitzero"` // since when it signs; zero: not yet
 	Retired   time.Time `json:"retired,omitzero"`   // since when it signs no more; zero: not yet
-	Seen      time.Time `json:"seen,omitzero"`      // when a process found it in the store in this state; zero: not yet
+	Seen      time.Time `json:"seen,omitzero"`      // when a process found it in the store as the next key, or as retired; zero: not yet
 	Public    jwk.Key   `json:"public"`
 
 	Lifetime time.Duration `json:"lifetime,omitzero"` // the longest of its tokens, by any configuration so far
@@ -154,7 +154,7 @@ func (r Ring) rotated(now time.Time, fresh Key) Ring {
 		case k.State() == Active:
 			k.retire(now)
 		case k.State() == Next:
-			k.Activated, k.Seen = now, time.Time{}
+			k.Activated = now
 		}
 	}
 	return Ring{append(keys, fresh)}
