@@ -85,7 +85,23 @@ func noState() error {
 			"of its own, or stop the other tailscaled")
 }
 
-func (j *joining) startWith(ctx context.Context, choice tailscaled.Choice) (*tailscaled.Login, error) {
+// portTries is how many random ports a join tries for the proxy.
+const portTries = 5
+
+// startWith starts the daemon, with another port if another process took the
+// random one of the proxy before the daemon did.
+func (j *joining) startWith(ctx context.Context, choice tailscaled.Choice) (login *tailscaled.Login, err error) {
+	for range portTries {
+		login, err = j.startOnce(ctx, choice)
+		if err == nil || j.Flags.Proxy != "" || j.daemon == nil || !j.daemon.LostPort() {
+			return login, err
+		}
+		j.Log.Info("another process took the port of the proxy; starting tailscaled with another port")
+	}
+	return login, err
+}
+
+func (j *joining) startOnce(ctx context.Context, choice tailscaled.Choice) (*tailscaled.Login, error) {
 	if j.result.Binary.Service {
 		choice = tailscaled.Choice{Rights: tailscaled.Rights{TUN: true}}
 	}

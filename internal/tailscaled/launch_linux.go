@@ -22,7 +22,7 @@ import (
 // holdTUN has the daemon hold the lock on this machine's one Tailscale
 // interface, for as long as it lives. Close our side once it has started.
 func holdTUN(cmd *exec.Cmd) (ours io.Closer, err error) {
-	lock, err := net.Listen("unix", lockName)
+	lock, err := takeLock()
 	if err != nil {
 		return nil, errors.New("another join on this machine took the network interface first")
 	}
@@ -33,6 +33,16 @@ func holdTUN(cmd *exec.Cmd) (ours io.Closer, err error) {
 	}
 	cmd.ExtraFiles = append(cmd.ExtraFiles, file)
 	return file, nil
+}
+
+// takeLock waits for a moment for a daemon that is about to end.
+func takeLock() (lock net.Listener, err error) {
+	for deadline := time.Now().Add(burial); ; <-time.After(glance) {
+		lock, err = net.Listen("unix", lockName)
+		if err == nil || Answers(DefaultSocket) || time.Now().After(deadline) {
+			return lock, err
+		}
+	}
 }
 
 // maxSocketPath is the longest path that a Unix socket can have: unix(7).

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/tailjoin/tailjoin/internal/diag"
+	"github.com/tailjoin/tailjoin/internal/lazy"
 )
 
 // explain adds what the daemon last said, if it died.
@@ -24,6 +25,21 @@ func (d *Daemon) explain(err error) error {
 		Facts:   []diag.Fact{{Name: "log", Value: strings.Join(d.LastLines(), "\n")}},
 		Err:     err,
 		Hint:    "its last lines say why; run again with debug logging, and it says more",
+	}
+}
+
+// portTaken is what the daemon says as it ends for want of its proxy's port.
+// Source: tailscale.com v1.102, cmd/tailscaled (mustStartProxyListeners).
+const portTaken lazy.Pattern = `(proxy|SOCKS5|HTTP proxy) listener: .*(address already in use|Only one usage of each socket address)`
+
+// LostPort reports whether the daemon ended since another process took the port
+// of its proxy between the choice of the port and the daemon's start.
+func (d *Daemon) LostPort() bool {
+	select {
+	case <-d.process.exited:
+		return slices.ContainsFunc(d.LastLines(), portTaken.Matches)
+	default:
+		return false
 	}
 }
 

@@ -40,12 +40,7 @@ const burial = time.Second
 
 // othersHaveIt reports that the machine's network is another tailscaled's.
 func othersHaveIt(ctx context.Context) bool {
-	for deadline := time.Now().Add(burial); findNeighbour(ctx).reason != ""; <-time.After(between) {
-		if Answers(DefaultSocket) || time.Now().After(deadline) {
-			return true
-		}
-	}
-	return false
+	return findNeighbour(ctx).reason != ""
 }
 
 // hostProgram finds a program of the host that only root can change, "" if it

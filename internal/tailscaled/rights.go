@@ -70,6 +70,7 @@ func choose(wish Wish, other neighbour, ask func() (noTUN string, err error)) Ch
 type neighbour struct {
 	reason    string // why it keeps us from having an interface; "" if there is no neighbour
 	contested bool   // no join can be what it is
+	passing   bool   // it may be a join's daemon that is ending, or starting
 }
 
 func asRoot() Choice {

@@ -24,7 +24,28 @@ const tunName = "tailscale0"
 const lockName = "@tailjoin-tun"
 
 // findNeighbour looks for another tailscaled, or another join, on this machine.
+// One that does not answer may be about to end, or to start: it waits a moment
+// to see which.
 func findNeighbour(ctx context.Context) neighbour {
+	tick := time.NewTicker(glance)
+	defer tick.Stop()
+	for deadline := time.Now().Add(burial); ; {
+		n := lookForNeighbour(ctx)
+		if !n.passing || time.Now().After(deadline) {
+			return n
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return n
+		}
+	}
+}
+
+// glance is the pause between two looks at what nothing announces.
+const glance = 20 * time.Millisecond
+
+func lookForNeighbour(ctx context.Context) neighbour {
 	if conn, err := dialSocket(ctx, DefaultSocket); err == nil {
 		conn.Close()
 		return neighbour{reason: "a tailscaled runs on this machine (" + DefaultSocket + " answers)"}
@@ -32,7 +53,7 @@ func findNeighbour(ctx context.Context) neighbour {
 	if interfaces, err := net.Interfaces(); err == nil {
 		for _, i := range interfaces {
 			if strings.HasPrefix(i.Name, "tailscale") {
-				return neighbour{reason: "a tailscaled runs on this machine (it has the interface " + i.Name + ")"}
+				return neighbour{reason: "a tailscaled runs on this machine (it has the interface " + i.Name + ")", passing: i.Name == tunName}
 			}
 		}
 	}
@@ -47,7 +68,7 @@ func lockHolder(ctx context.Context) neighbour {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	conn, err := dialSocket(ctx, lockName)
-	n := neighbour{reason: "another join on this machine has the network interface"}
+	n := neighbour{reason: "another join on this machine has the network interface", passing: true}
 	if errors.Is(err, unix.EAGAIN) { // its queue is full
 		return n
 	}
@@ -63,7 +84,10 @@ func lockHolder(ctx context.Context) neighbour {
 		n.reason += fmt.Sprintf(" (pid %d)", holder.Pid)
 		return n
 	}
-	return neighbour{fmt.Sprintf("a process that is no join has taken the lock on the network interface, %s: pid %d, of uid %d", lockName, holder.Pid, holder.Uid), true}
+	return neighbour{
+		reason:    fmt.Sprintf("a process that is no join has taken the lock on the network interface, %s: pid %d, of uid %d", lockName, holder.Pid, holder.Uid),
+		contested: true,
+	}
 }
 
 func noDevice() string {

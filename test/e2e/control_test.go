@@ -3,6 +3,12 @@
 package e2e
 
 import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -102,6 +108,53 @@ func TestJoin_keepsToItsTimeout(t *testing.T) {
 	w.fault(localtailnet.OpRegister, localtailnet.Fault{})
 	w.run("leave")
 	w.mustWait(func() bool { return len(w.jobNodes()) == 0 })
+	w.wantNothingLeft()
+}
+
+// The daemon here is a script, which takes the first port of the proxy before the
+// real daemon can.
+func TestJoin_portOfTheProxyTakenByAnother_choosesAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, localtailnet.Options{})
+	dir := shortDir(t)
+	script := `#!/bin/bash
+for word; do case $word in
+--socks5-server=*) port=${word##*:} ;;
+--socket=*) socket=${word#*=} ;;
+esac; done
+if [ -n "$port" ] && [ ! -e DIR/taken ]; then
+	busybox=BUSYBOX
+	$busybox nc -l -p "$port" </dev/null >/dev/null 2>&1 &
+	echo "$! $port" >DIR/taken
+	until $busybox grep -q ":$(printf %04X "$port") .* 0A " /proc/net/tcp /proc/net/tcp6; do :; done
+fi
+state=${socket%/*}
+[ -z "$socket" ] || exec -a "${state%/*}/tailscaled" REAL "$@"
+exec REAL "$@"
+`
+	busybox, err := exec.LookPath("busybox")
+	if err != nil {
+		t.Skip("busybox is not installed")
+	}
+	script = strings.NewReplacer("DIR", dir, "BUSYBOX", busybox, "REAL", os.Getenv(daemon)).Replace(script)
+	for name, content := range map[string]string{"tailscaled": script, "tailscale": "#!/bin/sh\n"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got := w.run("join", "--network=userspace", "--tailscale-path="+dir)
+	taken, err := os.ReadFile(filepath.Join(dir, "taken"))
+	if err != nil {
+		t.Fatalf("the port was not taken: %v\n%s", err, got.text())
+	}
+	var pid, port int
+	fmt.Sscan(string(taken), &pid, &port)
+	defer syscall.Kill(pid, syscall.SIGKILL)
+	if got.status != 0 || strings.HasSuffix(w.outputs()["http-proxy"], fmt.Sprint(":", port)) {
+		t.Errorf("join ended with %d, and the proxy %s:\n%s", got.status, w.outputs()["http-proxy"], got.text())
+	}
+	wantWords(t, got, "another process took the port of the proxy")
+	w.mustLeave()
 	w.wantNothingLeft()
 }
 

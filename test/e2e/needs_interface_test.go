@@ -49,6 +49,26 @@ func TestJoin_lockTakenByAnotherUser_saysByWhich(t *testing.T) {
 	w.wantNothingLeft()
 }
 
+// The daemon of a leave that has just ended may hold the lock for a moment. The
+// holder here ends when it sees that a join looks at it.
+func TestJoin_lockOfADaemonThatEnds_isWaitedFor(t *testing.T) {
+	w := newWorld(t, localtailnet.Options{})
+	lock, err := net.Listen("unix", "@tailjoin-tun")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Close()
+	go func() {
+		if conn, err := lock.Accept(); err == nil {
+			conn.Close()
+			lock.Close()
+		}
+	}()
+	w.mustJoin("--network=tun")
+	w.mustLeave()
+	w.wantNothingLeft()
+}
+
 // mustListenAs listens as another user: of a thread of its own, which is not
 // used again.
 func mustListenAs(t *testing.T, uid uintptr, name string) (release func()) {
