@@ -1,0 +1,215 @@
+package tailscaled
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// mustRunAs runs a process of a user with these arguments until the test ends.
+func mustRunAs(t *testing.T, uid int, args ...string) int {
+	t.Helper()
+	cmd := &exec.Cmd{Path: "/bin/sh", Args: append([]string{args[0], "-c", "read x", "sh"}, args[1:]...), SysProcAttr: &syscall.SysProcAttr{}}
+	if uid != os.Geteuid() {
+		if os.Geteuid() != 0 {
+			t.Skip("only root can act as another user")
+		}
+		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(uid)}
+	}
+	in, err := cmd.StdinPipe()
+	must(t, err)
+	must(t, cmd.Start())
+	t.Cleanup(func() { in.Close(); cmd.Wait() })
+	return cmd.Process.Pid
+}
+
+func TestProcessesNamed_areOfTheRightOwnerAndExactlyTheName(t *testing.T) {
+	name := filepath.Join(t.TempDir(), linkName)
+	ours, longer := mustRunAs(t, os.Geteuid(), name), mustRunAs(t, os.Geteuid(), name+"2")
+	theirs := mustRunAs(t, stranger, name)
+	for _, noted := range []int{0, ours, longer, theirs} {
+		if got := processesNamed(name, noted, daemonIn(filepath.Dir(name))); !slices.Equal(got, []int{ours}) {
+			t.Errorf("noted %d: got %v, want %d; another user's is %d, one with a longer name %d", noted, got, ours, theirs, longer)
+		}
+	}
+}
+
+// A user's process that looks like a task of root must not hold a leave up.
+func TestProcessesEnding_areWhatSudoRuns(t *testing.T) {
+	session := t.TempDir()
+	root := mustRunAs(t, 0, "sudo", "root", "start", session)
+	mustRunAs(t, stranger, "sudo", "root", "start", session)
+	mustRunAs(t, 0, "sudo", "root", "start", session+"2")
+	if got := processesEnding(sudoOf(1001), "root", "start", session); !slices.Equal(got, []int{root}) {
+		t.Errorf("got %v, want %d", got, root)
+	}
+}
+
+func TestOwners(t *testing.T) {
+	const caller = 1001
+	for name, tt := range map[string]struct {
+		by   owner
+		user userIDs
+		want bool
+	}{
+		"sudo before it is root":               {sudoOf(caller), userIDs{caller, 0}, true},
+		"what sudo runs":                       {sudoOf(caller), userIDs{0, 0}, true},
+		"another user's sudo":                  {sudoOf(caller), userIDs{1002, 0}, false},
+		"the caller's own process":             {sudoOf(caller), userIDs{caller, caller}, false},
+		"ours":                                 {ownUser, userIDs{os.Geteuid(), os.Geteuid()}, true},
+		"a setuid program of another user":     {ownUser, userIDs{1002, os.Geteuid()}, false},
+		"one of ours that became another user": {ownUser, userIDs{os.Geteuid(), 1002}, false},
+		"root's":                               {rootOrOwn, userIDs{0, 0}, true},
+		"another user's as root":               {rootOrOwn, userIDs{1002, 0}, false},
+	} {
+		if got := tt.by(tt.user); got != tt.want {
+			t.Errorf("%s: got %t", name, got)
+		}
+	}
+}
+
+func TestDaemonIn_acceptsTheUserThatOwnsTheState(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root's daemon runs as another user")
+	}
+	session := t.TempDir()
+	state := filepath.Join(session, stateName)
+	must(t, os.Mkdir(state, 0o700), os.Chown(state, 61500, 61500))
+	for uid, want := range map[int]bool{0: true, 61500: true, 61501: false, stranger: false, 1001: false} {
+		if got := daemonIn(session)(userIDs{uid, uid}); got != want {
+			t.Errorf("uid %d: got %t", uid, got)
+		}
+	}
+	must(t, os.Remove(state))
+	for uid, want := range map[int]bool{0: true, 61501: true, stranger: false, 1001: false} {
+		if got := daemonIn(session)(userIDs{uid, uid}); got != want {
+			t.Errorf("the session is gone, uid %d: got %t", uid, got)
+		}
+	}
+}
+
+func TestApartID_isNoUsersAndNoProcesses(t *testing.T) {
+	first, err := apartID()
+	must(t, err)
+	if !isApart(first) || first == stranger {
+		t.Errorf("got %d", first)
+	}
+	mustRunAs(t, first, "sh")
+	if !takenIDs()[first] || !takenIDs()[0] {
+		t.Errorf("the ID %d of a process is not taken", first)
+	}
+}
+
+// refusedCall is a system call that a child of this test may not make.
+const refusedCall = "TAILJOIN_TEST_REFUSED"
+
+// Kernels before 5.3 and seccomp filters of containers have no pidfd_open.
+func TestAwaitExit_withoutPidfd(t *testing.T) {
+	if errno := os.Getenv(refusedCall); errno != "" {
+		var number syscall.Errno
+		fmt.Sscan(errno, &number)
+		awaitUnderSeccomp(t, number)
+		return
+	}
+	for _, errno := range []syscall.Errno{unix.ENOSYS, unix.EPERM} {
+		t.Run(errno.Error(), func(t *testing.T) {
+			cmd := exec.Command("/proc/self/exe", "-test.run=TestAwaitExit_withoutPidfd$", "-test.v")
+			cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%d", refusedCall, errno))
+			if words, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(words), "--- PASS") {
+				t.Errorf("%v\n%s", err, words)
+			}
+		})
+	}
+}
+
+func awaitUnderSeccomp(t *testing.T, errno syscall.Errno) {
+	runtime.LockOSThread()
+	running := exec.Command("/bin/sleep", "600")
+	must(t, running.Start())
+	defer running.Process.Kill()
+	zombie := exec.Command("/bin/true")
+	must(t, zombie.Start())
+	mustRefuse(t, unix.SYS_PIDFD_OPEN, errno)
+	if _, err := unix.PidfdOpen(os.Getpid(), 0); err != errno {
+		t.Fatalf("the filter does not work: %v", err)
+	}
+	if AwaitExit(running.Process.Pid, 50*time.Millisecond) {
+		t.Error("a process that runs has ended")
+	}
+	if !AwaitExit(zombie.Process.Pid, 10*time.Second) {
+		t.Error("a process that nothing waits for has not ended")
+	}
+	zombie.Wait()
+	if !AwaitExit(zombie.Process.Pid, 0) {
+		t.Error("a process that is gone has not ended")
+	}
+}
+
+// mustRefuse has a system call of this process fail from now on.
+func mustRefuse(t *testing.T, call uint32, errno syscall.Errno) {
+	t.Helper()
+	filter := []unix.SockFilter{
+		{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: 0}, // the number of the call
+		{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: call, Jf: 1},
+		{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ERRNO | uint32(errno)},
+		{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ALLOW},
+	}
+	must(t, neverGainRights()) // without it a filter takes root
+	program := unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
+	if _, _, failed := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, unix.SECCOMP_FILTER_FLAG_TSYNC, uintptr(unsafe.Pointer(&program))); failed != 0 {
+		t.Skipf("no seccomp here: %v", failed)
+	}
+}
+
+func TestResolvFiles_restoreWhatWasThereBefore(t *testing.T) {
+	const ours = "# resolv.conf(5) file generated by tailscale\nnameserver 100.100.100.100\n"
+	write := func(name, content string) {
+		if content != "" {
+			must(t, os.WriteFile(name, []byte(content), 0o600))
+		}
+	}
+	for name, tt := range map[string]struct {
+		conf, backup string
+		want         string
+		changed      bool
+	}{
+		"ours, with a backup":         {ours, "before", "before", true},
+		"none, with a backup":         {"", "before", "before", true},
+		"another's, with a backup":    {"another's", "before", "another's", false},
+		"ours, without a backup":      {ours, "", ours, false},
+		"another's, without a backup": {"another's", "", "another's", false},
+	} {
+		dir := t.TempDir()
+		f := resolvFiles{filepath.Join(dir, "conf"), filepath.Join(dir, "backup")}
+		write(f.conf, tt.conf)
+		write(f.backup, tt.backup)
+		changed, err := f.restore()
+		got, _ := os.ReadFile(f.conf)
+		if _, left := os.Lstat(f.backup); err != nil || changed != tt.changed || string(got) != tt.want || left == nil {
+			t.Errorf("%s: changed %t, error %v, %q; the backup is left: %t", name, changed, err, got, left == nil)
+		}
+	}
+}
+
+// A container's resolv.conf is a mount, which can be written and not replaced.
+func TestResolvFiles_copyBackWhatCannotBeRenamed(t *testing.T) {
+	dir := t.TempDir()
+	f := resolvFiles{filepath.Join(dir, "conf"), filepath.Join(dir, "backup")}
+	must(t, os.WriteFile(f.conf, []byte("# generated by tailscale"), 0o600), os.WriteFile(f.backup, []byte("before"), 0o600))
+	must(t, f.copyBack())
+	got, err := os.ReadFile(f.conf)
+	info, _ := os.Stat(f.conf)
+	if _, left := os.Lstat(f.backup); err != nil || string(got) != "before" || info.Mode() != 0o644 || left == nil {
+		t.Errorf("%q, mode %v, error %v", got, info.Mode(), err)
+	}
+}
