@@ -142,7 +142,7 @@ func endDaemonOf(ctx context.Context, dir string, d Deps) (*tailscaled.Found, er
 	limits := limitsWithin(ctx)
 	stopping := tailscaled.Stopping{Dir: dir, PID: found.PID, TUN: found.TUN, Sudo: found.Root, Self: d.Self, Limit: limits.stop}
 	if found.TUN {
-		stopping.Socket = tailscaled.DefaultSocket
+		stopping.Socket, stopping.SocketDir = tailscaled.DefaultSocket, true // only if it is empty
 		logOutFound(ctx, dir, *found, d, limits)
 	}
 	return found, stopping.Stop(ctx)
