@@ -87,7 +87,7 @@ func TestExamples_runAsTheyAre(t *testing.T) {
 	}
 }
 
-var clientInput = regexp.MustCompile(`(?m)^( *)oauth-client-id: .*vars\.([A-Z]*)_CLIENT_ID.*$`)
+var clientInput = regexp.MustCompile(`(?m)^( *)oauth-client-id: .*vars\.([A-Z_]*)_CLIENT_ID.*$`)
 
 // atHome is a workflow for this machine's tailnets, by the first word of the variable that has the client ID.
 func atHome(text string, worlds map[string]*world) string {

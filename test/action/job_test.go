@@ -4,6 +4,7 @@ package action
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -23,6 +24,7 @@ type job struct {
 	secrets map[string]string // of the repository; an empty one is none
 	actions []action          // that steps use
 	env     map[string]string // of every step
+	event   string            // "" is a push
 	cancel  string            // the job is cancelled when its log holds this; "" for never
 	stop    <-chan struct{}   // or when this is closed; nil for never
 }
@@ -73,7 +75,7 @@ func (j job) interrupt(act *os.Process, ended <-chan struct{}) {
 
 func (j job) args(home string) []string {
 	args := []string{
-		"push", "-P", "ubuntu-latest=-self-hosted", "--no-cache-server", "--pull=false",
+		cmp.Or(j.event, "push"), "-P", "ubuntu-latest=-self-hosted", "--no-cache-server", "--pull=false",
 		"--use-new-action-cache", "--action-cache-path", filepath.Join(home, "actions"),
 	}
 	for _, a := range j.actions {

@@ -25,41 +25,62 @@ var (
 	policyBroken = strings.Replace(policyBefore, `"tcp:80"]`, `"tcp:80", "tcp:22"]`, 1)
 )
 
-// What others are to copy, as it is but for where this tailnet is.
+// The example as it is, but for where this tailnet is; and as the author of a pull
+// request may change it.
 func TestPolicyAct_runsTheExample(t *testing.T) {
 	ours := releaseOf(t, program("dist"))
 	git(t, ours.dir, "branch", "v1")
+	const pull = "pull_request"
+	asAuthor := func(change ...string) []string { return append(change, "action: test", "action: apply") }
 	for name, c := range map[string]struct {
-		file string
-		exit int
-		log  string
+		event  string
+		change []string // old, new
+		file   string
+		exit   int
+		log    string
 	}{
-		"right":  {policyAfter, 0, "Applied: it is the live policy now"},
-		"broken": {policyBroken, 1, "want: Drop, got: Accept"},
+		"the merge":                  {"push", nil, policyAfter, 0, "Applied: it is the live policy now"},
+		"the merge, broken":          {"push", nil, policyBroken, 1, "want: Drop, got: Accept"},
+		"a pull request":             {pull, nil, policyAfter, 0, "Applied, it changes the live policy"},
+		"a pull request, broken":     {pull, nil, policyBroken, 1, "want: Drop, got: Accept"},
+		"a pull request that writes": {pull, asAuthor(), policyAfter, 1, "scope-missing"},
+		"a pull request that writes as main": {
+			pull, asAuthor("POLICY_READ_CLIENT_ID", "POLICY_CLIENT_ID"), policyAfter, 1, "repo:acme/web:pull_request",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newPolicyWorld(t)
+			w.Issuer().Claims = localtailnet.Job{Event: c.event}.Claims()
+			workflow := strings.NewReplacer(c.change...).Replace(readFile(t, filepath.Join(root, "examples/github/policy.yml")))
 			got := job{
-				files:   map[string]string{"test.yml": atHome(readFile(t, filepath.Join(root, "examples/github/policy.yml")), map[string]*world{"": w})},
-				vars:    map[string]string{"POLICY_CLIENT_ID": "Tpolicy-CNTRL"},
+				files:   map[string]string{"test.yml": atHome(workflow, map[string]*world{"": w})},
+				vars:    map[string]string{"POLICY_CLIENT_ID": "Tmain-CNTRL", "POLICY_READ_CLIENT_ID": "Tpull-CNTRL"},
 				actions: []action{ours.major()},
 				env:     w.env(),
 				others:  map[string]string{"policy.hujson": c.file},
+				event:   c.event,
 			}.run(t)
 			if got.exit != c.exit || !strings.Contains(got.log, c.log) {
 				t.Errorf("act's exit status: got %d, want %d and %q\n%s", got.exit, c.exit, c.log, got.log)
 			}
-			if applied := strings.Contains(w.Policy(), "tcp:443"); applied != (c.exit == 0) {
+			if applied := strings.Contains(w.Policy(), "tcp:443"); applied != (name == "the merge") {
 				t.Errorf("the live policy is\n%s", w.Policy())
 			}
 		})
 	}
 }
 
-// newPolicyWorld is a tailnet whose policy a job's own identity may set.
+// newPolicyWorld is a tailnet whose policy a job's own identity may set. The two
+// credentials of the example are there, and one for every job.
 func newPolicyWorld(t *testing.T) *world {
 	t.Helper()
 	w := newWorld(t)
+	w.AddCredential(localtailnet.Credential{
+		ClientID: "Tmain-CNTRL", Issuer: w.IssuerURL, Subject: "repo:acme/web:ref:refs/heads/main", Scopes: []string{"policy_file"},
+	})
+	w.AddCredential(localtailnet.Credential{
+		ClientID: "Tpull-CNTRL", Issuer: w.IssuerURL, Subject: "repo:acme/web:pull_request", Scopes: []string{"policy_file:read"},
+	})
 	w.AddCredential(localtailnet.Credential{
 		ClientID: "Tpolicy-CNTRL", Issuer: w.IssuerURL, Subject: "repo:*", Scopes: []string{"policy_file"}, Tags: []string{"tag:ci"},
 	})
