@@ -8,6 +8,7 @@ import (
 	"unicode"
 
 	"github.com/tailjoin/tailjoin/internal/diag"
+	"github.com/tailjoin/tailjoin/internal/markdown"
 )
 
 // speak has a job talk in lines, each of which harmless keeps from being taken
@@ -59,5 +60,5 @@ func printable(text string) string {
 
 // problemMarkdown is a problem for a page of the job.
 func problemMarkdown(p *diag.Problem) string {
-	return "### tailjoin: " + p.Summary + "\n\n```text\n" + strings.ReplaceAll(p.Text(), "```", "'''") + "```\n"
+	return "### tailjoin: " + markdown.Text(p.Summary) + "\n\n" + markdown.Fence("text", p.Text())
 }

@@ -15,7 +15,7 @@ const module = "github.com/tailjoin/tailjoin/"
 // floors are the rooms of the house, bottom first. A package imports packages
 // of lower floors only, none of its own.
 var floors = [][]string{
-	{"diag", "httpurl", "lazy", "nesting", "private", "secret", "retry", "jwk", "sts/ownfile", "tree"},
+	{"diag", "httpurl", "lazy", "nesting", "private", "secret", "retry", "jwk", "sts/ownfile", "tree", "markdown"},
 	{"aws", "ci", "child", "github", "idtoken", "namespace", "oidc", "tsapi", "tailscaled", "sts/keyring"},
 	{"spec", "policyfile", "sts/policy"},
 	{"access", "sts/exchange", "sts/etcd", "sts/azure"},

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/tailjoin/tailjoin/internal/join"
+	"github.com/tailjoin/tailjoin/internal/markdown"
 )
 
 // outputs are what later steps may read, in the order of the docs.
@@ -59,10 +60,10 @@ func summary(r join.Result) string {
 	var b strings.Builder
 	row := func(name, value string) {
 		if value != "" {
-			fmt.Fprintf(&b, "| %s | %s |\n", name, cell(value))
+			fmt.Fprintf(&b, "| %s | %s |\n", name, markdown.Code(value))
 		}
 	}
-	fmt.Fprintf(&b, "### Joined %s\n\n| | |\n| --- | --- |\n", cell(r.Node.Tailnet))
+	fmt.Fprintf(&b, "### Joined %s\n\n| | |\n| --- | --- |\n", markdown.Code(r.Node.Tailnet))
 	row("node", r.Node.Name)
 	row("addresses", strings.TrimSpace(r.Node.IPv4+" "+r.Node.IPv6))
 	row("tags", strings.Join(r.Node.Tags, " "))
@@ -75,22 +76,4 @@ func summary(r join.Result) string {
 		fmt.Fprintf(&b, "| %s | %.1f |\n", p.Name, float64(p.Duration.Microseconds())/1000)
 	}
 	return b.String()
-}
-
-// cell is text that stays in its place of a Markdown table.
-func cell(text string) string {
-	text = strings.NewReplacer("`", "'", "\n", " ", "\r", "").Replace(text)
-	var b strings.Builder
-	backslashes := 0
-	for _, r := range text {
-		if r == '|' { // a backslash before it would escape ours
-			b.WriteString(strings.Repeat(`\`, backslashes+1))
-		}
-		b.WriteRune(r)
-		backslashes++
-		if r != '\\' {
-			backslashes = 0
-		}
-	}
-	return "`" + b.String() + "`"
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/tailjoin/tailjoin/internal/diag"
+	"github.com/tailjoin/tailjoin/internal/markdown"
 	"github.com/tailjoin/tailjoin/internal/policyfile"
 )
 
@@ -74,12 +75,12 @@ func coloured(effect string) string {
 // is cut between two lines.
 func (r *Report) Markdown(most int) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "### Tailnet policy: %s\n\n", code(r.Path))
+	fmt.Fprintf(&b, "### Tailnet policy: %s\n\n", markdown.Code(r.Path))
 	if r.Verdict != "" {
-		fmt.Fprintf(&b, "%s\n\n", r.Verdict)
+		fmt.Fprintf(&b, "%s\n\n", markdown.Text(r.Verdict))
 	}
 	for _, n := range r.Notes {
-		fmt.Fprintf(&b, "> %s\n\n", strings.ReplaceAll(n, "\n", "\n> "))
+		fmt.Fprintf(&b, "> %s\n\n", markdown.Text(n))
 	}
 	if r.Problem != nil {
 		b.WriteString(fence("text", r.Problem.Text(), most/4))
@@ -115,15 +116,11 @@ const around = 200
 // fence shows text as it is, in so many bytes at most.
 func fence(language, text string, most int) string {
 	text, cut := cutLines(strings.TrimRight(text, "\n")+"\n", most-around)
-	marks := "```"
-	for strings.Contains(text, marks) {
-		marks += "`"
-	}
 	note := ""
 	if cut > 0 {
 		note = fmt.Sprintf("… and %d lines more, which are in the job's log.\n\n", cut)
 	}
-	return "\n" + marks + language + "\n" + text + marks + "\n\n" + note
+	return "\n" + markdown.Fence(language, text) + "\n" + note
 }
 
 // cutLines keeps whole lines, and says how many it left out.
@@ -137,9 +134,4 @@ func cutLines(text string, most int) (kept string, cut int) {
 		end += len(line)
 	}
 	return text[:end], cut
-}
-
-// code is text on a line of Markdown that stays what it is.
-func code(text string) string {
-	return "`" + strings.NewReplacer("`", "'", "\n", " ", "\r", "").Replace(text) + "`"
 }

@@ -60,6 +60,16 @@ func TestReport_staysInItsFences(t *testing.T) {
 	}
 }
 
+// So are the verdict and the notes, which name files and tags.
+func TestReport_showsNamesAsText(t *testing.T) {
+	const odd = "policies/[click](https://x.y) <img src=x> @acme|`a`\n# b"
+	text := (&policy.Report{Path: odd, Verdict: odd, Notes: []string{odd}}).Markdown(60000)
+	_, rest, _ := strings.Cut(text, "\n")
+	if strings.Contains(rest, "@") || strings.Contains(rest, "<") || strings.Contains(rest, "https:") || strings.Contains(rest, "\n#") || strings.Contains(text, "`a`") {
+		t.Errorf("report:\n%s", text)
+	}
+}
+
 // A comparison that was given up, or that there was nothing to make with, is
 // never shown as a change that takes and gives nothing.
 func TestReport_saysThatEffectsAreNotComputed(t *testing.T) {
