@@ -81,10 +81,17 @@ func InFile(path string) Memory {
 // longestKept is more than an ETag takes.
 const longestKept = 4096
 
+// errCommitted is the error of a file that a pull request could bring, and with it
+// what counts as applied.
+var errCommitted = errors.New("the file is committed, so that a commit could say which version was applied. Remove it from the repository (git rm --cached) and name it in .gitignore")
+
 func readKept(path string) ([]byte, error) {
 	at, err := tree.At(path)
 	if err != nil {
 		return nil, err
+	}
+	if at.Committed() {
+		return nil, errCommitted
 	}
 	return at.Read(longestKept)
 }

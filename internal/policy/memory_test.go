@@ -3,6 +3,7 @@ package policy_test
 import (
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -65,6 +66,30 @@ func TestInFile_isTheCacheOfGitopsPusher(t *testing.T) {
 		}
 		_, err := m.Load(t.Context())
 		wantCode(t, err, "input-invalid", path)
+	}
+}
+
+// A commit of the file would say that an edit elsewhere was applied from the file.
+func TestInFile_believesNoFileThatIsCommitted(t *testing.T) {
+	t.Chdir(t.TempDir())
+	git := func(args ...string) {
+		t.Helper()
+		if out, err := exec.Command("git", args...).CombinedOutput(); err != nil {
+			t.Fatalf("git %v: %v\n%s", args, err, out)
+		}
+	}
+	git("init", "-q")
+	m := policy.InFile("version-cache.json")
+	mustSave(t, m, "applied")
+	if got := mustLoad(t, m); got != "applied" { // from a cache of the workflow
+		t.Errorf("got %q", got)
+	}
+	git("add", "version-cache.json")
+	_, err := m.Load(t.Context())
+	wantCode(t, err, "input-invalid", "the file is committed", "git rm --cached")
+	git("rm", "-q", "--cached", "version-cache.json")
+	if got := mustLoad(t, m); got != "applied" {
+		t.Errorf("once it is removed: got %q", got)
 	}
 }
 

@@ -8,6 +8,7 @@
 package tree
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -151,4 +152,16 @@ func (f File) do(what func(*os.Root) error) error {
 func (f File) leaves(root *os.Root) bool {
 	_, err := root.Stat(f.name)
 	return err != nil
+}
+
+// longestIndex is more than the index of any repository takes.
+const longestIndex = 512 << 20
+
+// Committed reports whether the repository around the current directory has the
+// file in its index, so that a commit decides what the file holds. It is false
+// where there is no index to read.
+func (f File) Committed() bool {
+	index := File{root: f.root, name: filepath.Join(".git", "index")}
+	content, err := index.Read(longestIndex)
+	return err == nil && bytes.Contains(content, []byte(filepath.ToSlash(f.name)+"\x00"))
 }
