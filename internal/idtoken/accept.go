@@ -9,11 +9,9 @@ import (
 	"time"
 
 	"github.com/tailjoin/tailjoin/internal/diag"
+	"github.com/tailjoin/tailjoin/internal/jwk"
 	"github.com/tailjoin/tailjoin/internal/retry"
 )
-
-// leeway is how much faster than the issuer's this machine's clock may go.
-const leeway = time.Minute
 
 // accept reads what a source gave. The audience and the age of a token that was
 // made without asking us are compared here: Tailscale would only say no. For an
@@ -29,7 +27,7 @@ func (s Source) accept(raw, audience string) (Token, error) {
 	if audience != "" && !token.Claims.IsFor(audience) {
 		return Token{}, s.otherAudience(token.Claims, audience)
 	}
-	if at := token.Claims.Expires; !at.IsZero() && time.Since(at) > leeway {
+	if at := token.Claims.Expires; !at.IsZero() && time.Since(at) > jwk.Leeway {
 		return Token{}, s.expired(at)
 	}
 	return token, nil

@@ -14,9 +14,6 @@ import (
 	"github.com/tailjoin/tailjoin/internal/secret"
 )
 
-// leeway is between the issuer's clock and ours.
-const leeway = 30 * time.Second
-
 // Verify reports why token is not a valid one of the issuer that it names, by
 // the keys that this publishes (OpenID Connect Discovery 1.0, section 4). It
 // does not say that the issuer, the subject or the audience is the right one.
@@ -41,7 +38,7 @@ func parser(now time.Time, more ...jwt.ParserOption) *jwt.Parser {
 		jwt.WithValidMethods(jwk.Algorithms()),
 		jwt.WithExpirationRequired(),
 		jwt.WithIssuedAt(),
-		jwt.WithLeeway(leeway),
+		jwt.WithLeeway(jwk.Leeway),
 		jwt.WithTimeFunc(func() time.Time { return now }),
 	)...)
 }

@@ -7,12 +7,10 @@ import (
 	"time"
 
 	"github.com/tailjoin/tailjoin/internal/diag"
+	"github.com/tailjoin/tailjoin/internal/jwk"
 	"github.com/tailjoin/tailjoin/internal/spec"
 	"github.com/tailjoin/tailjoin/internal/tsapi"
 )
-
-// leeway is between the clocks of a token's issuer, Tailscale and this machine.
-const leeway = 5 * time.Second
 
 // Check says of each rule of a federated identity whether a token's claims hold
 // it, now. If they all do, Tailscale lets the token in, provided that its
@@ -63,9 +61,9 @@ func times(claims map[string]any, now time.Time) (findings []spec.Finding) {
 		needed               bool
 		holds                func(time.Time) bool
 	}{
-		{"exp", "expires", "in the future", true, now.Add(-leeway).Before},
-		{"nbf", "not before", "in the past", false, func(at time.Time) bool { return !now.Add(leeway).Before(at) }},
-		{"iat", "issued", "in the past", false, func(at time.Time) bool { return !now.Add(leeway).Before(at) }},
+		{"exp", "expires", "in the future", true, now.Add(-jwk.Leeway).Before},
+		{"nbf", "not before", "in the past", false, func(at time.Time) bool { return !now.Add(jwk.Leeway).Before(at) }},
+		{"iat", "issued", "in the past", false, func(at time.Time) bool { return !now.Add(jwk.Leeway).Before(at) }},
 	} {
 		value, there := claims[rule.claim]
 		if !there && !rule.needed {
