@@ -7,6 +7,7 @@ import (
 	"os"
 	"sync"
 
+	"github.com/tailjoin/tailjoin/internal/retry"
 	"github.com/tailjoin/tailjoin/internal/tailscaled"
 	"github.com/tailjoin/tailjoin/internal/tsapi"
 )
@@ -118,7 +119,13 @@ func (l *leaving) byAPI(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return gone(l.API.DeleteDevice(ctx, access, l.session.Node))
+	return gone(l.again(ctx, func(ctx context.Context) error { return l.API.DeleteDevice(ctx, access, l.session.Node) }))
+}
+
+// again makes a request until it succeeds, or the time of its part is over.
+func (l *leaving) again(ctx context.Context, request func(context.Context) error) error {
+	_, err := retry.Do(ctx, nil, func(ctx context.Context) (struct{}, error) { return struct{}{}, request(ctx) })
+	return err
 }
 
 // gone turns "there is no such thing" into success.
@@ -172,13 +179,17 @@ func (l *leaving) revokeWith(ctx context.Context, key keyState) error {
 	}
 	ids := []string{key.ID}
 	if !key.known() {
-		if ids, err = l.API.KeysDescribed(ctx, access, l.session.Description()); err != nil {
+		err = l.again(ctx, func(ctx context.Context) (err error) {
+			ids, err = l.API.KeysDescribed(ctx, access, l.session.Description())
+			return err
+		})
+		if err != nil {
 			return err
 		}
 	}
 	var errs []error
 	for _, id := range ids {
-		errs = append(errs, gone(l.API.RevokeKey(ctx, access, id)))
+		errs = append(errs, gone(l.again(ctx, func(ctx context.Context) error { return l.API.RevokeKey(ctx, access, id) })))
 	}
 	return errors.Join(errs...)
 }
