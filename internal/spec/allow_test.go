@@ -93,3 +93,11 @@ func TestAllow_judgesOnlyWhatIsKnown(t *testing.T) {
 		t.Error("a branch that is known to be wrong passed")
 	}
 }
+
+// A token of GitLab stays one, whatever other claims it has.
+func TestJobOf_takesGitLabsClaimsFirst(t *testing.T) {
+	both := claims{"project_path": "acme/group/web", "repository": "acme/web", "ref": "main", "ref_type": "branch", "pipeline_source": "push"}
+	if j := spec.JobOf(both); j.Repository != "acme/group/web" || j.Ref != "refs/heads/main" {
+		t.Errorf("got %+v", j)
+	}
+}
