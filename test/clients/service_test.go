@@ -78,7 +78,7 @@ func serve(t *testing.T, audiences ...string) (url string) {
 		t.Fatal(err)
 	}
 	handler = server.New(server.Options{
-		Issuer: listening.URL, TokenURL: listening.URL + "/token", Policy: p, Keys: keys, CacheFor: time.Minute,
+		Issuer: listening.URL, TokenURL: listening.URL + "/token", Policy: p, Keys: keys,
 		WhoIs:     func(context.Context, string) (*apitype.WhoIsResponse, error) { return who, nil },
 		OnTailnet: func(context.Context) error { return nil },
 		Audit:     t.Output(), Log: slog.New(slog.DiscardHandler),
