@@ -6,18 +6,22 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/tailjoin/tailjoin/internal/diag"
 	"github.com/tailjoin/tailjoin/internal/secret"
 	"github.com/tailjoin/tailjoin/internal/tailscaled"
@@ -366,5 +370,62 @@ func TestLeave_aRecordThatIsAPipeOrTooLarge_isGarbledAndCleared(t *testing.T) {
 				t.Errorf("left %t, error %v, the directory is there: %t", left, err, exist(t, dir))
 			}
 		})
+	}
+}
+
+// unsteadyAPI is an API that drops the first connections of each kind of request.
+func unsteadyAPI(t *testing.T, drops int) (api *tsapi.Client, answered func() []string) {
+	t.Helper()
+	var lock sync.Mutex
+	var done []string
+	tries := map[string]int{}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		lock.Lock()
+		defer lock.Unlock()
+		request := r.Method + " " + r.URL.Path
+		if tries[request]++; tries[request] <= drops {
+			panic(http.ErrAbortHandler)
+		}
+		done = append(done, request)
+		io.WriteString(w, `{"access_token":"tskey-api-1","expires_in":3600}`)
+	}))
+	t.Cleanup(server.Close)
+	return &tsapi.Client{BaseURL: server.URL}, func() []string {
+		lock.Lock()
+		defer lock.Unlock()
+		return done
+	}
+}
+
+// leavingThrough has a node and an unused key to delete through the API.
+func leavingThrough(t *testing.T, api *tsapi.Client, l limits) *leaving {
+	t.Helper()
+	s := mustSession(t)
+	mustDo(t, s.note(func(r *record) { r.Login, r.Node, r.Key = true, "n1", keyState{Tries: 1, ID: "k1"} }))
+	d := quietDeps()
+	d.API, d.Mask = api, func(secret.Text) {}
+	leaving := newLeaving(s, LeaveRequest{Identity: Identity{Secret: secret.New("tskey-client-x-y")}}, d)
+	leaving.limits = l
+	return leaving
+}
+
+func TestLeaving_anAPIThatIsAwayForAMoment_isAskedAgain(t *testing.T) {
+	api, answered := unsteadyAPI(t, 3)
+	l := leavingThrough(t, api, patient)
+	mustDo(t, l.byAPI(t.Context()), l.revoke(t.Context()))
+	want := []string{"POST /api/v2/oauth/token", "DELETE /api/v2/device/n1", "DELETE /api/v2/tailnet/-/keys/k1"}
+	if d := cmp.Diff(want, answered()); d != "" {
+		t.Errorf("answered (-want +got):\n%s", d)
+	}
+}
+
+func TestLeaving_anAPIThatStaysAway_endsWithinTheLimitOfThePart(t *testing.T) {
+	api, _ := unsteadyAPI(t, 1<<30)
+	l := leavingThrough(t, api, hasty)
+	for name, part := range map[string]func(context.Context) error{"deletion": l.byAPI, "revocation": l.revoke} {
+		began := time.Now()
+		if err := part(t.Context()); err == nil || time.Since(began) > 2*hasty.api {
+			t.Errorf("%s: error %v after %v, want an error within %v", name, err, time.Since(began), hasty.api)
+		}
 	}
 }
