@@ -41,7 +41,7 @@ func TestErrorsPage_showsWhatIsRendered(t *testing.T) {
 		onTailnet(t, quiet).unreached("wait-for", "my-server:443", errors.New("dial tcp 100.64.0.7:443: connect: connection refused")),
 		onTailnet(t, quiet).noExitNode(errors.New("that peer offers no exit node, or the tailnet has not approved it")),
 		sessionExists("/tmp/tailjoin-1000/tailjoin"),
-		placeProblem(&private.Error{Path: "/tmp/tailjoin-1000", Owner: "1002", Mode: fs.ModeDir | 0o755, Reason: "its owner could replace what it holds"}),
+		placeProblem(&private.Error{Path: "/tmp/tailjoin-1000", Owner: "1002", Mode: fs.ModeDir | 0o755, Reason: "its owner could change it"}),
 		explainPlace("/tmp/tailjoin-1000/tailjoin", fmt.Errorf("making session directory: %w", &fs.PathError{Op: "mkdir", Path: "/tmp/tailjoin-1000", Err: syscall.EROFS})),
 	)
 }

@@ -11,9 +11,10 @@ import (
 	"strings"
 )
 
-// A place is a check of the directories that lead to a private directory.
+// A place is a check of the directories and links that lead to a file.
 type place struct {
-	trusted []int // user IDs that may replace what lies there, root among them
+	trusted []int // user IDs that may replace what lies there
+	strict  bool  // no group may write, and a host's user is another user
 }
 
 // CheckPlace returns an *Error if a user other than root and the trusted ones
@@ -33,7 +34,29 @@ func CheckPlace(path string, trusted ...int) error {
 	if err != nil {
 		return err
 	}
-	return place{append([]int{0}, trusted...)}.walk(parent)
+	return place{trusted: append([]int{0}, trusted...)}.walk(parent)
+}
+
+// CheckProgram returns an *Error if a user who is not among the owners could
+// change what the path leads to, or replace it. Unlike CheckPlace it checks the
+// end of the path too, and accepts no group that may write, whoever its members
+// are, and no owner that a user namespace does not map. Files that do not exist
+// yet are left out: make them, and check again.
+func CheckProgram(path string, owners ...int) error {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return err
+	}
+	return place{owners, true}.walk(path)
+}
+
+// CheckProgramFile is CheckProgram for one open file, without its path.
+func CheckProgramFile(file *os.File, owners ...int) error {
+	info, err := file.Stat()
+	if err != nil {
+		return err
+	}
+	return place{owners, true}.checkEntry(file.Name(), info)
 }
 
 // maxLinks is the limit of the kernel.
@@ -89,12 +112,12 @@ func (p place) checkEntry(path string, info fs.FileInfo) (err error) {
 	}
 	switch {
 	case !p.trustsOwner(path, info):
-		return newError(path, info, "its owner could replace what it holds")
-	case info.Mode()&fs.ModeSymlink != 0 || info.Mode()&fs.ModeSticky != 0:
+		return newError(path, info, "its owner could change it")
+	case info.Mode()&fs.ModeSymlink != 0 || info.IsDir() && info.Mode()&fs.ModeSticky != 0:
 		return nil
 	case info.Mode().Perm()&0o002 != 0:
 		return newError(path, info, "every user can write to it")
-	case info.Mode().Perm()&0o020 != 0 && !p.trustsGroup(path, info):
+	case info.Mode().Perm()&0o020 != 0 && (p.strict || !p.trustsGroup(path, info)):
 		return newError(path, info, "other users of its group can write to it")
 	}
 	return nil
@@ -105,7 +128,8 @@ func (p place) trustsOwner(path string, info fs.FileInfo) bool {
 	if !ok {
 		return false
 	}
-	return slices.Contains(p.trusted, uid) || uid == overflowID && isUnmapped(overflowID) && !isSticky(filepath.Dir(path))
+	unmapped := !p.strict && uid == overflowID && isUnmapped(overflowID)
+	return slices.Contains(p.trusted, uid) || unmapped && !isSticky(filepath.Dir(path))
 }
 
 func isSticky(dir string) bool {

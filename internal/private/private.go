@@ -19,7 +19,8 @@ type Dir struct {
 	info fs.FileInfo
 }
 
-// An Error says why a directory is not private to the expected user.
+// An Error says why a directory is not private to the expected user, or which
+// file or directory another user could change.
 type Error struct {
 	Path   string
 	Owner  string // user ID; "" if the system does not say
@@ -28,6 +29,9 @@ type Error struct {
 }
 
 func (e *Error) Error() string {
+	if e.Owner == "" {
+		return e.Path + ": " + e.Reason
+	}
 	return fmt.Sprintf("%s (owner %s, mode %v): %s", e.Path, e.Owner, e.Mode, e.Reason)
 }
 

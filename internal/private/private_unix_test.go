@@ -199,7 +199,7 @@ func TestTrustsMembers(t *testing.T) {
 	for names, want := range map[string]bool{
 		"": true, "root": true, "runner": true, "root,runner": true, "mallory": false, "runner,mallory": false, "unknown": false,
 	} {
-		if got := (place{[]int{0, 1001}}).trustsMembers(names, users); got != want {
+		if got := (place{trusted: []int{0, 1001}}).trustsMembers(names, users); got != want {
 			t.Errorf("%q: got %t, want %t", names, got, want)
 		}
 	}

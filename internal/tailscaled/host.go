@@ -163,14 +163,14 @@ func (in Install) lookUp(name string) (string, error) {
 
 // mayInstall are the users whose programs are taken from the search path: only
 // root, unless the user asks for the machine's tailscaled.
-func (in Install) mayInstall() []uint32 {
+func (in Install) mayInstall() []int {
 	if in.Mode == Never {
 		return rootAndUs()
 	}
 	if in.installers != nil {
 		return in.installers
 	}
-	return []uint32{0}
+	return []int{0}
 }
 
 // program is the file name of a program.

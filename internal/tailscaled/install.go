@@ -45,7 +45,7 @@ type Install struct {
 	goos, goarch string            // "" is this machine's
 	knownSums    map[string]string // by file; nil is the table in the tree
 	silence      time.Duration     // that ends a transfer; 0 is longestSilence
-	installers   []uint32          // users whose programs on the search path are trusted; nil is root
+	installers   []int             // users whose programs on the search path are trusted; nil is root
 }
 
 // A Binary is a tailscaled that was verified when Find returned it.

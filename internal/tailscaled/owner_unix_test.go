@@ -99,7 +99,7 @@ func TestOpenOwned_takesRegularFilesOfTheOwnersOnly(t *testing.T) {
 	if _, err := openOwned(file, rootAndUs()); err != nil {
 		t.Error(err)
 	}
-	if _, err := openOwned(file, []uint32{stranger}); err == nil {
+	if _, err := openOwned(file, []int{stranger}); err == nil {
 		t.Error("a file that is not the owner's was opened")
 	}
 	must(t, os.Chmod(file, 0o620))
@@ -304,9 +304,9 @@ func TestRootStart_refusesWhatTheCallerHasNotVerified(t *testing.T) {
 		why   string
 	}{
 		"another file":                      {func(t *testing.T, program string) { write(t, program, tattle("evil")) }, "was changed after it was verified"},
-		"a file that others can write":      {func(t *testing.T, program string) { must(t, os.Chmod(program, 0o757)) }, "can be changed by other users"},
-		"a file that its group can write":   {func(t *testing.T, program string) { must(t, os.Chmod(program, 0o775)) }, "can be changed by other users"},
-		"a third user's file":               {giveAway, "belongs to another user"},
+		"a file that others can write":      {func(t *testing.T, program string) { must(t, os.Chmod(program, 0o757)) }, "every user can write to it"},
+		"a file that its group can write":   {func(t *testing.T, program string) { must(t, os.Chmod(program, 0o775)) }, "other users of its group can write to it"},
+		"a third user's file":               {giveAway, "its owner could change it"},
 		"the pipe of someone who waits":     {func(t *testing.T, program string) { must(t, os.Remove(program), syscall.Mkfifo(program, 0o700)) }, "not a regular file"},
 		"the caller's file, as it verified": {func(*testing.T, string) {}, ""},
 	}

@@ -165,9 +165,9 @@ func (l *launch) openVerified() error {
 	if err != nil {
 		return err
 	}
-	owners := []uint32{0}
-	if caller, err := strconv.ParseUint(os.Getenv("SUDO_UID"), 10, 32); err == nil {
-		owners = append(owners, uint32(caller))
+	owners := []int{0}
+	if caller, err := strconv.Atoi(os.Getenv("SUDO_UID")); err == nil {
+		owners = append(owners, caller)
 	}
 	if l.program, err = openOwned(path, owners); err != nil {
 		return err

@@ -11,6 +11,7 @@ import (
 	"syscall"
 
 	"github.com/tailjoin/tailjoin/internal/diag"
+	"github.com/tailjoin/tailjoin/internal/private"
 )
 
 // A cacheError is about a directory that tailscaled cannot be kept in, or
@@ -19,13 +20,6 @@ type cacheError struct{ err error }
 
 func (e *cacheError) Error() string { return e.err.Error() }
 func (e *cacheError) Unwrap() error { return e.err }
-
-// A sharedError names a file or directory that other users can change.
-type sharedError struct {
-	path, why string
-}
-
-func (e *sharedError) Error() string { return e.path + " " + e.why }
 
 // A noexecError names a file system from which no program can run.
 type noexecError struct{ mount string }
@@ -73,7 +67,7 @@ func (in Install) findSomewhere(ctx context.Context) (Binary, error) {
 // warning: it is so on every runner that GitHub hosts, where /opt/hostedtoolcache
 // has mode 0777 (actions/runner-images, configure-environment.sh).
 func (in Install) tellUnused(failed *cacheError) {
-	if shared, ok := errors.AsType[*sharedError](failed); ok {
+	if shared, ok := errors.AsType[*private.Error](failed); ok {
 		in.log().Info("not using the cache of tailscaled, which other users can change", "cache", in.CacheDir, "because", shared)
 		return
 	}

@@ -17,11 +17,11 @@ tmpfs() { mount -t tmpfs -o "mode=755,uid=1001,gid=1001,$1" tmpfs "$2"; }
 var disks = []profile{
 	{name: "a tool cache of mode 0777", build: "chmod 777 opt/hostedtoolcache\n",
 		models:  "GitHub's VM: https://github.com/actions/runner-images, images/ubuntu/scripts/build/configure-environment.sh",
-		network: "userspace", says: []string{"not using the cache of tailscaled, which other users can change", "/opt/hostedtoolcache can be changed by other users"}},
+		network: "userspace", says: []string{"not using the cache of tailscaled, which other users can change", "every user can write to it"}},
 	{name: "a tool cache that its group can write", build: "chmod 775 opt/hostedtoolcache\n",
-		network: "userspace", says: []string{"/opt/hostedtoolcache can be changed by other users"}},
+		network: "userspace", says: []string{"/opt/hostedtoolcache (owner 1001, mode drwxrwxr-x): other users of its group can write to it"}},
 	{name: "another user's tool cache", build: "chown 65534 opt/hostedtoolcache\n",
-		network: "userspace", says: []string{"/opt/hostedtoolcache belongs to another user (uid 65534)"}},
+		network: "userspace", says: []string{"/opt/hostedtoolcache (owner 65534, "}},
 	{name: "a read-only tool cache", build: "tmpfs ro opt/hostedtoolcache\n",
 		network: "userspace", says: []string{"::warning", "read-only file system"}},
 	{name: "a noexec tool cache", build: "tmpfs noexec opt/hostedtoolcache\n",
@@ -37,7 +37,7 @@ var disks = []profile{
 	{name: "no tool cache, another user's HOME", env: map[string]string{"HOME": "/root"}, unset: []string{"RUNNER_TOOL_CACHE"},
 		network: "userspace", says: []string{"::warning", "permission denied"}},
 	{name: "no tool cache, no HOME, another user's directory in /tmp", build: "mkdir tmp/tailjoin\nchown 65534 tmp/tailjoin\n",
-		unset: []string{"RUNNER_TOOL_CACHE", "HOME"}, network: "userspace", says: []string{"/tmp/tailjoin belongs to another user (uid 65534)"}},
+		unset: []string{"RUNNER_TOOL_CACHE", "HOME"}, network: "userspace", says: []string{"/tmp/tailjoin (owner 65534, "}},
 
 	{name: "nothing but noexec", build: "tmpfs noexec opt/hostedtoolcache\ntmpfs noexec home/runner/work\nmkdir home/runner/work/_temp\nchown 1001 home/runner/work/_temp\n",
 		code: "not-runnable", says: []string{"/home/runner/work is mounted noexec", "mount      /home/runner/work\n"}},

@@ -86,7 +86,7 @@ func TestJoin_ofRoot_runsNothingThatAnotherUserPutIntoTheCache(t *testing.T) {
 			proof := w.mustExchange(65534, cached[0])
 
 			got := w.run("join", "--network="+network)
-			if got.status != 0 || !strings.Contains(got.words, "belongs to another user (uid 65534)") {
+			if got.status != 0 || !strings.Contains(got.words, "(owner 65534, ") {
 				t.Errorf("join ended with %d:\n%s", got.status, got.words)
 			}
 			w.mustLeave()
