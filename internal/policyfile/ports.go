@@ -3,7 +3,6 @@ package policyfile
 import (
 	"encoding/binary"
 	"fmt"
-	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -54,8 +53,6 @@ func reachOf(spans ...span) (r reach) {
 	}
 	return r
 }
-
-func (r reach) and(other reach) reach { return reachOf(slices.Concat(r, other)...) }
 
 // without needs both in order, as they are: it looks at each span once.
 func (r reach) without(other reach) (left reach) {

@@ -50,15 +50,6 @@ func (s set) common(other set) set {
 	return both
 }
 
-func (s set) within(other set) bool {
-	for i, w := range s {
-		if w&^other[i] != 0 {
-			return false
-		}
-	}
-	return true
-}
-
 // meets reports whether two sets share an atom.
 func (s set) meets(other set) bool {
 	for i, w := range s {

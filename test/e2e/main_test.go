@@ -1,3 +1,5 @@
+//go:build linux
+
 // Package e2e runs the real program with a real tailscaled against the local
 // tailnet, on a machine of its own: see internal/isolate.
 package e2e
