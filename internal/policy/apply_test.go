@@ -209,8 +209,10 @@ func TestApply_withTagsThatAProxyChanged(t *testing.T) {
 // The answer is lost, and before we look somebody changes it again.
 func TestApply_whenAnAnswerIsLostAndSomebodyChangesIt(t *testing.T) {
 	tm := newTeam(t)
+	asked := tm.record()
 	tm.write(wider)
 	tailnet, plan := tm.look()
+	*asked = nil
 	tm.fault(localtailnet.Fault{Method: "POST", Times: 1, Lost: true})
 	tailnet.Asked.Again = func(error, waitTime) {
 		if err := tm.SetPolicy(theirs); err != nil {
@@ -220,6 +222,38 @@ func TestApply_whenAnAnswerIsLostAndSomebodyChangesIt(t *testing.T) {
 	_, err := tailnet.Apply(t.Context(), plan, tm.memory)
 	wantCode(t, err, "policy-changed-elsewhere")
 	tm.wantLive(theirs)
+	// The second look finds the change. The last one shows it.
+	if got, want := strings.Join(*asked, " "), "POST GET GET"; got != want {
+		t.Errorf("asked %s, want %s", got, want)
+	}
+}
+
+// The API is busy for longer than this command may take, and another user
+// changes the policy meanwhile.
+func TestApply_looksAgainAfterTheLastAnswer(t *testing.T) {
+	for name, c := range map[string]struct{ live, code string }{
+		"the same policy":  {wider, ""},
+		"another policy":   {theirs, "policy-changed-elsewhere"},
+		"no other version": {"", "not-answering"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tm := newTeam(t)
+			tm.record(func(res *http.Response) error {
+				if res.StatusCode == http.StatusServiceUnavailable && c.live != "" {
+					return tm.SetPolicy(c.live)
+				}
+				return nil
+			})
+			tm.write(wider)
+			tailnet, plan := tm.look()
+			tm.fault(localtailnet.Fault{Method: "POST", Status: 503, Header: http.Header{"Retry-After": {"3600"}}})
+			_, err := tailnet.Apply(t.Context(), plan, tm.memory)
+			if c.code == "" && err == nil {
+				return
+			}
+			wantCode(t, err, c.code)
+		})
+	}
 }
 
 func TestApply_saysIfNobodyKnows(t *testing.T) {
