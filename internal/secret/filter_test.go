@@ -34,6 +34,7 @@ func TestFilter_leavesNothingOfASecret(t *testing.T) {
 	for name, c := range map[string]struct{ secrets, text, want string }{
 		"begins another":           {"secret-of-one\nsecret-of-one-and-more", "a secret-of-one-and-more b", "a [redacted] b"},
 		"ends another":             {"and-more\nsecret-of-one-and-more", "a secret-of-one-and-more b", "a [redacted] b"},
+		"is inside another":        {"of-one\nsecret-of-one-and-more", "a secret-of-one-and-more b", "a [redacted] b"},
 		"overlaps another":         {"one-two\ntwo-three", "a one-two-three b", "a [redacted] b"},
 		"twice in a line":          {"secret", "secret and secret", "[redacted] and [redacted]"},
 		"overlaps itself":          {"abcabcabc", "xabcabcabcabcx", "x[redacted]x"},

@@ -324,6 +324,7 @@ func TestExchange_refusesTokensThatAreNotWhatTheyMustBe(t *testing.T) {
 		"no JWT":                    {"hunter2", "token_invalid", "no signed JWT"},
 		"expired":                   {m.token(t, map[string]any{"exp": now - 60}), "token_invalid", "expired"},
 		"expired a second ago":      {m.token(t, map[string]any{"exp": now - 1}), "token_invalid", "expired"},
+		"expiring now":              {m.token(t, map[string]any{"exp": now}), "token_invalid", "expired"},
 		"without an end":            {m.token(t, map[string]any{"exp": nil}), "token_invalid", "exp claim is required"},
 		"of tomorrow":               {m.token(t, map[string]any{"nbf": now + 3600}), "token_invalid", "not valid yet"},
 		"made tomorrow":             {m.token(t, map[string]any{"iat": now + 3600}), "token_invalid", "before issued"},
