@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/tailjoin/tailjoin/internal/idtoken"
 	"github.com/tailjoin/tailjoin/internal/retry"
@@ -25,7 +26,7 @@ type Request struct {
 	API     *tsapi.Client
 	IDToken func(ctx context.Context, audience string) (idtoken.Token, error)
 	Mask    func(secret.Text)               // called with every secret when it is made
-	Again   retry.Waiting                   // called when Get tries again; may be nil
+	Again   retry.Waiting                   // called when a request is made again; may be nil
 	Measure func(phase string) (end func()) // may be nil
 }
 
@@ -38,7 +39,7 @@ func (r Request) Get(ctx context.Context) (tsapi.AccessToken, error) {
 	return token, Unanswered(r.API, err)
 }
 
-// Once tries once, from a fresh ID token on: that must not be sent twice, and
+// Once tries once, from a fresh ID token on: one that was used must not be sent again, and
 // it may have grown old.
 func (r Request) Once(ctx context.Context) (tsapi.AccessToken, error) {
 	token, err := r.ask(ctx)
@@ -64,10 +65,17 @@ func (r Request) ask(ctx context.Context) (tsapi.AccessToken, error) {
 		return tsapi.AccessToken{}, err
 	}
 	defer r.measure("exchange")()
-	token, err := retry.Step(ctx, func(ctx context.Context) (tsapi.AccessToken, error) {
+	token, err := r.exchange(ctx, id)
+	if _, refused := Refusal(err); refused && r.awaitStart(ctx, id.Claims) { // so it was not used
+		token, err = r.exchange(ctx, id)
+	}
+	return token, r.identityRefused(err, id.Claims, time.Now())
+}
+
+func (r Request) exchange(ctx context.Context, id idtoken.Token) (tsapi.AccessToken, error) {
+	return retry.Step(ctx, func(ctx context.Context) (tsapi.AccessToken, error) {
 		return r.API.Exchange(ctx, r.ClientID, id.Text)
 	})
-	return token, r.identityRefused(err, id.Claims)
 }
 
 func (r Request) idToken(ctx context.Context) (idtoken.Token, error) {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/tailjoin/tailjoin/internal/diag"
 	"github.com/tailjoin/tailjoin/internal/idtoken"
@@ -26,8 +27,9 @@ func Refusal(err error) (*tsapi.Error, bool) {
 }
 
 // identityRefused says what the trust credential must hold. Tailscale does not
-// say which claim it did not like, so the reader gets all that it looks at.
-func (r Request) identityRefused(err error, c idtoken.Claims) error {
+// say which claim it did not like, so the reader gets all that it looks at. A
+// token that is not valid by this machine's clock at now is told first.
+func (r Request) identityRefused(err error, c idtoken.Claims, now time.Time) error {
 	if err == nil {
 		return nil
 	}
@@ -39,9 +41,13 @@ func (r Request) identityRefused(err error, c idtoken.Claims) error {
 	case r.elsewhere(answer):
 		return r.noExchange(err)
 	}
+	summary, hint := "Tailscale refused this job's identity", trustHint(c.Subject)
+	if fault, remedy := clockFault(c, now); fault != "" {
+		summary, hint = "Tailscale refused this job's ID token: "+fault, remedy+".\nIf the clocks are right, "+hint
+	}
 	return &diag.Problem{
 		Code:    "wif-refused",
-		Summary: "Tailscale refused this job's identity",
+		Summary: summary,
 		Err:     err,
 		Facts: []diag.Fact{
 			{Name: "issuer", Value: c.Issuer},
@@ -49,7 +55,7 @@ func (r Request) identityRefused(err error, c idtoken.Claims) error {
 			{Name: "audience", Value: strings.Join(c.Audience, ", ")},
 			{Name: "client", Value: r.ClientID},
 		},
-		Hint: trustHint(c.Subject),
+		Hint: hint,
 	}
 }
 

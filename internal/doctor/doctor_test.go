@@ -51,14 +51,19 @@ func newWorld(t *testing.T) *world {
 		Access: access.Request{ClientID: clientID, API: &tsapi.Client{BaseURL: tailnet.ControlURL}, Mask: func(secret.Text) {}},
 		Env:    func(name string) string { return w.env[name] }, Now: time.Now, Limit: 20 * time.Second,
 	}
+	w.mints(nil)
+	return w
+}
+
+// mints has the job get ID tokens with these claims in place of the usual ones.
+func (w *world) mints(claims map[string]any) {
 	w.IDToken = func(context.Context) (idtoken.Token, error) {
-		raw, err := tailnet.Issuer().Mint(w.Audience, nil)
+		raw, err := w.Issuer().Mint(w.Audience, claims)
 		if err != nil {
 			return idtoken.Token{}, err
 		}
 		return idtoken.Parse(raw)
 	}
-	return w
 }
 
 func (w *world) credential() localtailnet.Credential {
@@ -222,6 +227,10 @@ func TestRun_findsWhatIsWrong(t *testing.T) {
 			notAsked(changes{"exchange": doctor.Failed}), "exchange", "wif-refused", "repo:acme/web:ref:refs/heads/main"},
 		"another audience": {func(_ *testing.T, w *world) { w.Audience = "x" },
 			notAsked(changes{"exchange": doctor.Failed}), "exchange", "wif-refused", "audience"},
+		"an ID token that has expired": {func(_ *testing.T, w *world) { w.mints(map[string]any{"exp": time.Now().Unix() - 100}) },
+			notAsked(changes{"exchange": doctor.Failed}), "exchange", "wif-refused", "this job's ID token: it expired at"},
+		"an ID token of the future": {func(_ *testing.T, w *world) { w.mints(map[string]any{"iat": time.Now().Unix() + 100}) },
+			notAsked(changes{"exchange": doctor.Failed}), "exchange", "wif-refused", "this job's ID token: it is not valid before"},
 		"no ID token": {func(_ *testing.T, w *world) {
 			w.IDToken = func(context.Context) (idtoken.Token, error) {
 				return idtoken.Token{}, &diag.Problem{Code: "no-id-token", Summary: "there is none", Hint: "permissions"}

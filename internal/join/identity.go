@@ -84,7 +84,7 @@ func (i Identity) asking(d Deps) access.Request {
 
 func (j *joining) accessToken(ctx context.Context) (tsapi.AccessToken, error) {
 	asking := j.Identity.asking(j.Deps)
-	asking.IDToken, asking.Measure = j.idToken, j.phases.measure
+	asking.IDToken, asking.Measure, asking.Again = j.idToken, j.phases.measure, j.again
 	return asking.Once(ctx)
 }
 
