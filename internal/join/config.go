@@ -17,6 +17,7 @@ func (j *joining) config(choice tailscaled.Choice) (config, error) {
 	c := config{tailscaled.Config{
 		Binary:   j.result.Binary,
 		Dir:      j.Dir,
+		Session:  j.session.dir,
 		Rights:   choice.Rights,
 		Self:     j.Self,
 		StateDir: j.StateDir,

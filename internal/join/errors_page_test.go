@@ -82,14 +82,15 @@ const (
 // onTailnet is a join whose daemon has this log, and says this of its health.
 func onTailnet(t *testing.T, log string, health ...string) *joining {
 	t.Helper()
-	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "tailscaled.log"), []byte(log), 0o600); err != nil {
+	s := mustSession(t)
+	if err := os.WriteFile(filepath.Join(s.dir.Path, "tailscaled.log"), []byte(log), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	j := federated()
 	j.Up.ExitNode = "my-server"
 	j.session = &session{record: record{Login: true}}
-	j.daemon = tailscaled.Attach(dir, localAPI(t, health), 0)
+	j.daemon = tailscaled.Attach(s.dir.Path, localAPI(t, health), 0)
+	j.daemon.Session = s.dir
 	return j
 }
 

@@ -2,6 +2,7 @@ package join
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -61,7 +62,7 @@ func (j *joining) cliForAll() (string, error) {
 		return cli, nil
 	}
 	path := filepath.Join(j.Dir, "tailscale.sh")
-	return path, os.WriteFile(path, []byte("#!/bin/sh\n"+calling(cli, false)), 0o700)
+	return path, j.writeScript(filepath.Base(path), "#!/bin/sh\n"+calling(cli, false))
 }
 
 // wrapper begins the scripts of linkForSteps.
@@ -79,7 +80,17 @@ func (j *joining) linkForSteps() error {
 			"because", err, "path", j.result.Binary.CLI, "socket", j.result.Socket)
 	}
 	script := wrapper + calling(j.result.Binary.CLI, j.result.Binary.Full, "--socket="+j.result.Socket)
-	return os.WriteFile(filepath.Join(dir, "tailscale"), []byte(script), 0o700)
+	return j.writeScript("bin/tailscale", script)
+}
+
+// writeScript makes a new file in the session.
+func (j *joining) writeScript(name, content string) error {
+	file, err := j.session.dir.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o700)
+	if err != nil {
+		return err
+	}
+	_, err = file.WriteString(content)
+	return errors.Join(err, file.Close())
 }
 
 // linkSelf puts this program on the PATH of later steps, unless there is one.
@@ -88,11 +99,10 @@ func (j *joining) linkSelf() error {
 	if has("tailjoin") || runtime.GOOS == "windows" {
 		return nil
 	}
-	dir, err := j.stepsDir()
-	if err != nil {
+	if _, err := j.stepsDir(); err != nil {
 		return err
 	}
-	return os.Symlink(j.Self, filepath.Join(dir, "tailjoin"))
+	return j.session.dir.Symlink(j.Self, "bin/tailjoin")
 }
 
 // stepsDir is on the PATH of later steps, and goes with the session.
@@ -101,7 +111,7 @@ func (j *joining) stepsDir() (string, error) {
 	if exists(dir) {
 		return dir, nil
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := j.session.dir.Mkdir(filepath.Base(dir), 0o700); err != nil {
 		return "", err
 	}
 	return dir, j.Path(dir)

@@ -121,6 +121,20 @@ func (d *Dir) Read(name string, limit int64) ([]byte, error) {
 	return content, err
 }
 
+// ReadEnd returns the last bytes of a regular file, at most limit.
+func (d *Dir) ReadEnd(name string, limit int64) ([]byte, error) {
+	file, err := d.OpenRegular(name, os.O_RDONLY, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	end, err := file.Seek(0, io.SeekEnd)
+	if err != nil {
+		return nil, err
+	}
+	return io.ReadAll(io.NewSectionReader(file, max(0, end-limit), limit))
+}
+
 // Clear removes everything in the directory except keep.
 func (d *Dir) Clear(keep string) error {
 	names, err := d.names()

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/tailjoin/tailjoin/internal/private"
 	"tailscale.com/client/local"
 )
 
@@ -16,10 +17,11 @@ import (
 // it can be found and removed when nothing else is known.
 type Config struct {
 	Binary   Binary
-	Dir      string // the session's directory, mode 0700
-	Rights   Rights // TUN or userspace, and as whom
-	Self     string // this program, for sudo to run again
-	Socket   string // "" is SocketIn(Dir)
+	Dir      string       // the session's directory, mode 0700
+	Session  *private.Dir // Dir, opened
+	Rights   Rights       // TUN or userspace, and as whom
+	Self     string       // this program, for sudo to run again
+	Socket   string       // "" is SocketIn(Dir)
 	Short    ShortPath
 	StateDir string   // "" keeps the node's key in memory only, which also makes it ephemeral
 	Args     []string // the user's own flags for tailscaled; they win over ours
@@ -36,8 +38,10 @@ type Daemon struct {
 	Local  *local.Client
 	CLI    string // path of tailscale, in the session's directory where that is possible; "" if it was attached
 
+	Session *private.Dir // where its log is; nil if it was attached
+
 	process process
-	log     string
+	dir     string
 }
 
 // Names of what lies in a session's directory.
@@ -75,15 +79,15 @@ func Start(ctx context.Context, c Config) (*Daemon, error) {
 // service is the daemon that an MSI installed for this join: Windows runs it.
 func (c Config) service(ctx context.Context) (*Daemon, error) {
 	d := Attach(c.Dir, DefaultSocket, 0)
-	d.CLI = c.Binary.CLI
+	d.Session, d.CLI = c.Session, c.Binary.CLI
 	return d, d.awaitSocket(ctx)
 }
 
 // prepare lays out the directory: the link by which the daemon is known, and
 // the few programs that it may call.
 func (c Config) prepare() error {
-	for _, dir := range []string{filepath.Join(c.Dir, stateName), filepath.Join(c.Dir, pathName)} {
-		if err := os.MkdirAll(dir, 0o700); err != nil {
+	for _, dir := range []string{stateName, pathName} {
+		if err := c.Session.MkdirAll(dir, 0o700); err != nil {
 			return err
 		}
 	}
@@ -96,7 +100,7 @@ func (c Config) prepare() error {
 // makeLog makes the log this user's, whoever runs the daemon: it is read for
 // what went wrong.
 func (c Config) makeLog() error {
-	log, err := openLog(c.Dir)
+	log, err := openLog(c.Session)
 	if err != nil {
 		return err
 	}
@@ -105,7 +109,7 @@ func (c Config) makeLog() error {
 
 func (c Config) daemon(p process) *Daemon {
 	d := Attach(c.Dir, c.SocketPath(), p.pid)
-	d.process = p
+	d.Session, d.process = c.Session, p
 	return d
 }
 
@@ -125,7 +129,7 @@ func (d *Daemon) PID() int { return d.process.pid }
 
 // Attach speaks to a daemon that an earlier process started.
 func Attach(dir, socket string, pid int) *Daemon {
-	d := &Daemon{Socket: socket, process: process{pid: pid}, log: filepath.Join(dir, logName)}
+	d := &Daemon{Socket: socket, process: process{pid: pid}, dir: dir}
 	// client/local waits up to 5 s for a socket when any tailscaled runs on
 	// the host. Ours is known to be there or gone.
 	d.Local = &local.Client{Socket: socket, UseSocketOnly: true, Dial: d.dial}
@@ -141,7 +145,7 @@ func (d *Daemon) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	if d.Socket == DefaultSocket && !listensAs(conn, filepath.Join(filepath.Dir(d.log), linkName), d.process.pid, rootOrOwn) {
+	if d.Socket == DefaultSocket && !listensAs(conn, filepath.Join(d.dir, linkName), d.process.pid, rootOrOwn) {
 		conn.Close()
 		return nil, errForeign
 	}

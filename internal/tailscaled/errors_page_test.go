@@ -83,12 +83,12 @@ func (in Install) findNothing(t *testing.T) error {
 // died is the problem of a daemon that has written this and ended.
 func died(t *testing.T) error {
 	t.Helper()
-	log := filepath.Join(t.TempDir(), logName)
-	write(t, log, "2026/08/20 02:00:01 logtail started\n2026/08/20 02:00:01 wgengine.NewUserspaceEngine(tun \"tailscale0\") ...\n"+
+	session := mustSession(t)
+	write(t, filepath.Join(session.Path, logName), "2026/08/20 02:00:01 logtail started\n2026/08/20 02:00:01 wgengine.NewUserspaceEngine(tun \"tailscale0\") ...\n"+
 		"2026/08/20 02:00:01 Linux kernel version: 6.8.0-1030-azure\n2026/08/20 02:00:01 getLocalBackend error: createEngine: tstun.New(\"tailscale0\"): operation not permitted\n")
 	exited := make(chan struct{})
 	close(exited)
-	return (&Daemon{log: log, process: process{exited: exited}}).explain(fmt.Errorf("starting tailscaled: %w", errExited))
+	return (&Daemon{Session: session, process: process{exited: exited}}).explain(fmt.Errorf("starting tailscaled: %w", errExited))
 }
 
 // failedMSI is what becomes of an installer that ends with 1603.

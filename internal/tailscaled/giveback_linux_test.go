@@ -3,6 +3,7 @@ package tailscaled
 import (
 	"os"
 	"path/filepath"
+	"strconv"
 	"syscall"
 	"testing"
 )
@@ -104,36 +105,37 @@ func TestGiveState_givesNoFileThatIsNotTheDaemons(t *testing.T) {
 	}
 }
 
-func TestRemoveState_removesWhatRootsDaemonWrote(t *testing.T) {
+// mustStopBySudo stops the daemon of a session as root's task for ada does.
+func mustStopBySudo(t *testing.T, path string) {
+	t.Helper()
+	t.Setenv("SUDO_UID", strconv.Itoa(ada.uid))
+	t.Setenv("SUDO_GID", strconv.Itoa(ada.gid))
+	must(t, os.Chmod(path, 0o700))
+	session, err := openRootSession(path, os.Getenv("SUDO_UID"))
+	must(t, err)
+	defer session.close()
+	_, err = rootStop(t.Context(), session, []byte("{}"))
+	must(t, err)
+}
+
+func TestRootStop_removesWhatRootsDaemonWrote(t *testing.T) {
 	mustBeRoot(t)
 	session := made(t, ada)
 	mustWrite(t, filepath.Join(session, stateName, "ssh", "ssh_host_ed25519_key"))
 	mustWrite(t, filepath.Join(session, "kept"))
-	if err := ben.removeState(session); err != nil {
-		t.Error(err)
-	}
-	if !exists(filepath.Join(session, stateName)) {
-		t.Error("another user had the state of a session removed")
-	}
-	if err := ada.removeState(session); err != nil {
-		t.Error(err)
-	}
+	mustStopBySudo(t, session)
 	if exists(filepath.Join(session, stateName)) || !exists(filepath.Join(session, "kept")) {
 		t.Error("the state, and nothing else, was to be removed")
 	}
 }
 
-func TestRemoveState_followsNoLink(t *testing.T) {
+func TestRootStop_followsNoLink(t *testing.T) {
 	mustBeRoot(t)
 	victim := t.TempDir()
 	mustWrite(t, filepath.Join(victim, "data"))
 	session := made(t, ada)
-	if err := os.Symlink(victim, filepath.Join(session, stateName)); err != nil {
-		t.Fatal(err)
-	}
-	if err := ada.removeState(session); err != nil {
-		t.Error(err)
-	}
+	must(t, os.Symlink(victim, filepath.Join(session, stateName)))
+	mustStopBySudo(t, session)
 	if !exists(filepath.Join(victim, "data")) {
 		t.Error("a link led root out of the session")
 	}

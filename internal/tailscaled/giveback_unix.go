@@ -24,17 +24,6 @@ func callerOf(env func(string) string) (caller, error) {
 	return caller{uid, gid}, nil
 }
 
-// removeState removes what a daemon of root's wrote into a session, which the
-// user cannot: directories of mode 0700 (Taildrop's files, profiles, ssh keys).
-func (c caller) removeState(session string) error {
-	dir, err := c.open(session)
-	if dir == nil || err != nil {
-		return err
-	}
-	defer dir.Close()
-	return dir.RemoveAll(stateName)
-}
-
 // giveState has the files of a kept state belong to the user, so that a cache
 // step can save them. A directory that the user did not have before is left.
 func (c caller) giveState(kept string) error {
@@ -53,7 +42,7 @@ func (c caller) giveState(kept string) error {
 
 // open opens a directory that is the user's; nil if it is not, or is not there.
 func (c caller) open(path string) (*os.Root, error) {
-	dir, err := os.OpenRoot(path)
+	dir, err := os.OpenRoot(path + "/.") // nothing but a directory: a FIFO would block us
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

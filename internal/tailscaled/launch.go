@@ -31,7 +31,7 @@ type launch struct {
 
 	program *os.File     // what was verified; nil is what linkName leads to
 	tied    bool         // it is to end with this process
-	dir     *private.Dir // Dir, opened by a process that is not of its owner; else nil
+	dir     *private.Dir // Dir, opened
 }
 
 // A process is a daemon's. exited is closed when it has ended.
@@ -49,7 +49,7 @@ func (c Config) launch(ctx context.Context) (process, error) {
 }
 
 func (c Config) newLaunch() launch {
-	return launch{Dir: c.Dir, Args: c.flags(), Env: c.environment(), TUN: c.Rights.TUN, program: c.Binary.file, tied: c.Tied}
+	return launch{Dir: c.Dir, dir: c.Session, Args: c.flags(), Env: c.environment(), TUN: c.Rights.TUN, program: c.Binary.file, tied: c.Tied}
 }
 
 // flags are ours, then the user's, which win.
@@ -143,7 +143,7 @@ func exists(path string) bool {
 
 // start runs the daemon from here.
 func (l launch) start(apart bool) (process, error) {
-	log, err := l.openLog()
+	log, err := openLog(l.dir)
 	if err != nil {
 		return process{}, err
 	}
@@ -192,11 +192,8 @@ func isAt(f *os.File, path string) bool {
 
 // openLog keeps root, who starts a daemon in another user's directory, from
 // writing outside of it.
-func (l launch) openLog() (*os.File, error) {
-	if l.dir == nil {
-		return openLog(l.Dir)
-	}
-	return l.dir.OpenRegular(logName, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+func openLog(session *private.Dir) (*os.File, error) {
+	return session.OpenRegular(logName, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 }
 
 // isScript reports whether a program is one that wraps the daemon, as in NixOS:
@@ -205,10 +202,6 @@ func isScript(f *os.File) bool {
 	start := make([]byte, 2)
 	f.ReadAt(start, 0)
 	return string(start) == "#!"
-}
-
-func openLog(dir string) (*os.File, error) {
-	return os.OpenFile(filepath.Join(dir, logName), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 }
 
 // run starts the daemon and waits for its end, in one thread: a daemon that is

@@ -97,15 +97,14 @@ func (l launch) runApart(cmd *exec.Cmd) (release func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	state := filepath.Join(l.Dir, stateName)
-	if err := os.Lchown(state, id, id); err != nil {
+	if err := l.dir.Lchown(stateName, id, id); err != nil {
 		return nil, err
 	}
 	program, err := l.programForAll()
 	if err != nil {
 		return nil, err
 	}
-	dir, err := os.Open(state)
+	dir, err := l.dir.Open(stateName)
 	if err != nil {
 		program.Close()
 		return nil, err

@@ -228,7 +228,8 @@ func TestStart_runsTheFileThatWasVerified(t *testing.T) {
 				must(t, err)
 				evil := filepath.Join(t.TempDir(), "evil")
 				write(t, evil, tattle("evil"))
-				c := Config{Binary: b, Dir: t.TempDir()}
+				session := mustSession(t)
+				c := Config{Binary: b, Dir: session.Path, Session: session}
 				if when == "before it is linked" {
 					swap(t, b.Daemon, evil)
 				}

@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"io"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -105,15 +103,10 @@ func isChatter(line string) bool {
 }
 
 func (d *Daemon) logLines() []string {
-	file, err := os.Open(d.log)
-	if err != nil {
+	if d.Session == nil {
 		return nil
 	}
-	defer file.Close()
-	if end, err := file.Seek(0, io.SeekEnd); err == nil {
-		file.Seek(max(0, end-lastBytes), io.SeekStart)
-	}
-	raw, _ := io.ReadAll(file)
+	raw, _ := d.Session.ReadEnd(logName, lastBytes)
 	var lines []string
 	for line := range bytes.Lines(raw) {
 		lines = append(lines, strings.TrimSpace(string(line)))

@@ -8,16 +8,39 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/tailjoin/tailjoin/internal/private"
 )
 
 // logOf is a daemon that has written this.
 func logOf(t *testing.T, lines ...string) *Daemon {
 	t.Helper()
-	log := filepath.Join(t.TempDir(), logName)
-	if err := os.WriteFile(log, []byte(strings.Join(lines, "\n")+"\n"), 0o600); err != nil {
+	session := mustSession(t)
+	if err := os.WriteFile(filepath.Join(session.Path, logName), []byte(strings.Join(lines, "\n")+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return &Daemon{log: log}
+	return &Daemon{Session: session}
+}
+
+// mustSession is a session's directory, opened until the test ends.
+func mustSession(t *testing.T) *private.Dir {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "session")
+	if err := os.Mkdir(path, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	dir, err := private.Open(path, os.Geteuid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { dir.Close() })
+	return dir
+}
+
+func TestLogLines_areTheEndOfALongLog(t *testing.T) {
+	lines := logOf(t, "first", strings.Repeat("x", lastBytes), "last").logLines()
+	if len(lines) != 2 || lines[1] != "last" {
+		t.Errorf("got %d lines, the last %q", len(lines), lines[len(lines)-1])
+	}
 }
 
 func TestLastLines_sayEachThingOnce(t *testing.T) {

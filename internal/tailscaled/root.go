@@ -210,16 +210,18 @@ func rootStop(ctx context.Context, session rootSession, in []byte) (any, error) 
 	if err := s.Stop(ctx); err != nil {
 		return nil, err
 	}
-	return struct{}{}, s.giveBack()
+	return struct{}{}, s.giveBack(session)
 }
 
 // giveBack undoes for the user what only root can: see caller.
-func (s Stopping) giveBack() error {
+func (s Stopping) giveBack(session rootSession) error {
 	c, err := callerOf(os.Getenv)
 	if err != nil {
 		return err
 	}
-	err = c.removeState(s.Dir)
+	if session.dir != nil { // Taildrop's files, profiles, ssh keys: root's, of mode 0700
+		err = session.dir.Delete(stateName)
+	}
 	if s.StateDir != "" {
 		err = errors.Join(err, c.giveState(s.StateDir))
 	}
