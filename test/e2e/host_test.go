@@ -102,13 +102,19 @@ func (h *host) mustLogIn() {
 	}
 }
 
+// withoutHealth cuts a daemon's health warnings off its status: they change with
+// time, and with the load of the machine.
+func withoutHealth(status string) string {
+	status, _, _ = strings.Cut(status, "\n# Health check:\n")
+	return status
+}
+
 // state is all that a job could have changed of the machine and its node.
 func (h *host) state() map[string]string {
 	h.t.Helper()
 	state := network(h.t)
 	state["prefs"] = h.step("tailscale", "debug", "prefs")
-	// What the daemon says of its health changes with time, and with the load of the machine.
-	state["node"], _, _ = strings.Cut(h.step("tailscale", "status", "--peers=false"), "\n# Health check:\n")
+	state["node"] = withoutHealth(h.step("tailscale", "status", "--peers=false"))
 	state["path"] = h.step("sh", "-c", "command -v tailscale tailscaled")
 	return state
 }
