@@ -11,8 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
-	"unsafe"
 
+	"github.com/tailjoin/tailjoin/internal/isolate"
 	"golang.org/x/sys/unix"
 )
 
@@ -139,7 +139,9 @@ func awaitUnderSeccomp(t *testing.T, errno syscall.Errno) {
 	defer running.Process.Kill()
 	zombie := exec.Command("/bin/true")
 	must(t, zombie.Start())
-	mustRefuse(t, unix.SYS_PIDFD_OPEN, errno)
+	if err := isolate.Refuse(unix.SYS_PIDFD_OPEN, errno); err != nil {
+		t.Skipf("no seccomp here: %v", err)
+	}
 	if _, err := unix.PidfdOpen(os.Getpid(), 0); err != errno {
 		t.Fatalf("the filter does not work: %v", err)
 	}
@@ -152,22 +154,6 @@ func awaitUnderSeccomp(t *testing.T, errno syscall.Errno) {
 	zombie.Wait()
 	if !AwaitExit(zombie.Process.Pid, 0) {
 		t.Error("a process that is gone has not ended")
-	}
-}
-
-// mustRefuse has a system call of this process fail from now on.
-func mustRefuse(t *testing.T, call uint32, errno syscall.Errno) {
-	t.Helper()
-	filter := []unix.SockFilter{
-		{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: 0}, // the number of the call
-		{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: call, Jf: 1},
-		{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ERRNO | uint32(errno)},
-		{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ALLOW},
-	}
-	must(t, neverGainRights()) // without it a filter takes root
-	program := unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
-	if _, _, failed := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, unix.SECCOMP_FILTER_FLAG_TSYNC, uintptr(unsafe.Pointer(&program))); failed != 0 {
-		t.Skipf("no seccomp here: %v", failed)
 	}
 }
 
