@@ -66,7 +66,7 @@ func openTailnet(env *testscript.Env) error {
 	job := slices.DeleteFunc(tailnet.Env(), func(entry string) bool { return strings.HasPrefix(entry, "GITHUB_ACTIONS=") })
 	env.Vars = append(env.Vars, job...)
 	env.Vars = append(env.Vars,
-		"TAILJOIN_OAUTH_CLIENT_ID=T1-CNTRL", "TAILJOIN_TAGS=tag:ci", "TAILJOIN_SESSION="+filepath.Join(env.WorkDir, "session"))
+		"ISSUER="+tailnet.IssuerURL, "TAILJOIN_OAUTH_CLIENT_ID=T1-CNTRL", "TAILJOIN_TAGS=tag:ci", "TAILJOIN_SESSION="+filepath.Join(env.WorkDir, "session"))
 	env.Vars = append(env.Vars, "TEST_API_KEY="+tailnet.MintAPIKey(time.Hour))
 	env.Values[tailnetKey{}] = tailnet
 	return nil

@@ -8,13 +8,16 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"net/url"
 	"os"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/kballard/go-shellquote"
 	"github.com/tailjoin/tailjoin/internal/access"
 	"github.com/tailjoin/tailjoin/internal/diag"
+	"github.com/tailjoin/tailjoin/internal/httpurl"
 	"github.com/tailjoin/tailjoin/internal/idtoken"
 	"github.com/tailjoin/tailjoin/internal/oidc"
 	"github.com/tailjoin/tailjoin/internal/spec"
@@ -33,7 +36,7 @@ type inspection struct {
 func (i *inspection) flags(fs *flag.FlagSet) {
 	fs.StringVar(&i.file, "file", "", "file with the token, - for the standard input; empty asks for one of this job's")
 	fs.Var(lines{&i.expect}, "expect", "NAME=PATTERN that must hold, one a line or one after the other: issuer, subject, audience or a claim; * is any text")
-	fs.Var(boolean{&i.verify}, "verify", "verify it by the keys that its issuer publishes")
+	fs.Var(boolean{&i.verify}, "verify", "verify it by the keys that its issuer publishes; an issuer on this machine by plain http must be expected")
 	i.form = "text"
 	fs.Var(choice{&i.form, slices.Sorted(maps.Keys(reports))}, "output", "text or json")
 }
@@ -129,11 +132,30 @@ func (i *inspection) judge(ctx context.Context, token idtoken.Token, findings []
 		return verdict{words: "no: --verify asks the issuer"}
 	case slices.ContainsFunc(findings, otherIssuer):
 		return verdict{words: "no: the issuer is not the expected one, so it was not asked"}
+	case isPlain(token.Claims.Issuer) && !expectsIssuer(findings):
+		return verdict{words: "no: the issuer is on this machine, so it was not asked", err: issuerNotExpected(token.Claims.Issuer)}
 	}
 	if err := oidc.Verify(ctx, &http.Client{}, token.Text, time.Now()); err != nil {
 		return verdict{words: "NO: " + err.Error(), err: err}
 	}
 	return verdict{verified: true, words: "yes, by a key of its issuer"}
+}
+
+// isPlain reports whether keys would come over plain http, which is allowed from
+// this machine only. Any program may serve them there.
+func isPlain(issuer string) bool {
+	u, err := url.Parse(issuer)
+	return err == nil && u.Scheme == "http" && httpurl.IsLoopback(u.Hostname())
+}
+
+func expectsIssuer(findings []spec.Finding) bool {
+	return slices.ContainsFunc(findings, func(f spec.Finding) bool { return f.Name == "issuer" && f.OK })
+}
+
+func issuerNotExpected(issuer string) error {
+	return diag.Input("the token names an issuer on this machine, which --verify does not ask by itself",
+		"only the token says that this is its issuer. If you trust that server, add: --expect "+shellquote.Join("issuer="+issuer),
+		diag.Fact{Name: "issuer", Value: issuer})
 }
 
 // differs is the problem with a token that is not what was expected, or nil.
