@@ -63,7 +63,15 @@ func mustRunAs(t *testing.T, user int, name string) *exec.Cmd {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
+	ended := make(chan struct{})
+	go func() {
+		cmd.Wait()
+		close(ended)
+	}()
+	t.Cleanup(func() {
+		cmd.Process.Kill()
+		<-ended
+	})
 	return cmd
 }
 
@@ -147,7 +155,6 @@ func TestLeave_endsNoProcessOfAnotherUser(t *testing.T) {
 	ours, theirs := mustRunAs(t, os.Geteuid(), name), mustRunAs(t, stranger, name)
 	similar := mustRunAs(t, os.Geteuid(), name+"2")
 	task := mustRunAs(t, stranger, "sudo")
-	go ours.Wait()
 	if left, err := Leave(t.Context(), LeaveRequest{Dir: dir}, quietDeps()); !left || err != nil {
 		t.Errorf("left %t, error %v", left, err)
 	}
@@ -167,7 +174,6 @@ func TestLeave_ofASessionThatWasRemoved_endsItsDaemonAndSaysSo(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := recorded(t, func(*record) {})
 			daemon := mustRunAs(t, os.Geteuid(), filepath.Join(dir, "tailscaled"))
-			go daemon.Wait()
 			mustDo(t, remove(dir))
 			var log strings.Builder
 			deps := quietDeps()
@@ -236,7 +242,6 @@ func TestOwner_thatDoesNotEndIsKilled(t *testing.T) {
 func TestLeave_waitsForTheJoinAndReadsItsRecordAgain(t *testing.T) {
 	s := mustSession(t)
 	daemon := mustRunAs(t, os.Geteuid(), filepath.Join(s.dir.Path, "tailscaled"))
-	go daemon.Wait()
 	done := make(chan error)
 	go func() {
 		_, err := Leave(context.WithoutCancel(t.Context()), LeaveRequest{Dir: s.dir.Path}, quietDeps())

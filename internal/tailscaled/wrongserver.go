@@ -40,14 +40,12 @@ func (l *Login) doubtServer(event ipn.Notify) {
 // server, so that no node can have come of it.
 func IsNoControl(err error) bool {
 	p, ok := errors.AsType[*diag.Problem](err)
-	return ok && p.Code == noControl
+	return ok && p.Code == "no-control-server"
 }
-
-const noControl = "no-control-server"
 
 func notControl(said string) error {
 	return &diag.Problem{
-		Code:    noControl,
+		Code:    "no-control-server",
 		Summary: "the address of the login server is not that of a control server",
 		Facts:   []diag.Fact{{Name: "answer to /key", Value: strings.TrimSpace(said)}},
 		Hint:    "see login-server: it is the address that `tailscale up --login-server` takes, mostly without a path",
