@@ -106,3 +106,72 @@ func TestJoin_tun_signalled_leavesTheMachineAsItWas(t *testing.T) {
 	}
 	w.wantNothingLeft()
 }
+
+// endBySignals sends SIGTERM until the process ends: the first signal may not
+// have arrived yet when the second is sent, and then they count as one.
+func (r *running) endBySignals(limit time.Duration) finished {
+	r.t.Helper()
+	ended := make(chan struct{})
+	defer close(ended)
+	go func() {
+		for {
+			r.cmd.Process.Signal(syscall.SIGTERM)
+			select {
+			case <-time.After(5 * time.Millisecond):
+			case <-ended:
+				return
+			}
+		}
+	}()
+	return r.end(limit)
+}
+
+// killedBySignal is the exit status of a process that a signal ended.
+const killedBySignal = -1
+
+func TestLeave_signalledTwice_endsAtOnceAndCanBeRepeated(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, localtailnet.Options{EphemeralTimeout: time.Second})
+	w.mustJoin("--network=userspace")
+	w.fault(localtailnet.OpRegister, localtailnet.Fault{Hang: true})
+	before := len(w.events(localtailnet.OpRegister))
+	leave := w.begin("leave")
+	w.mustWait(func() bool { return len(w.events(localtailnet.OpRegister)) > before })
+	if got := leave.endBySignals(2 * time.Second); got.status != killedBySignal {
+		t.Errorf("leave ended with %d:\n%s", got.status, got.words)
+	}
+	w.fault(localtailnet.OpRegister, localtailnet.Fault{})
+	w.mustLeave()
+	w.mustWait(func() bool { return len(w.jobNodes()) == 0 })
+	w.wantNothingLeft()
+}
+
+func TestLeave_signalledOnce_goesOn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, localtailnet.Options{})
+	w.mustJoin("--network=userspace")
+	w.fault(localtailnet.OpRegister, localtailnet.Fault{Hang: true})
+	before := len(w.events(localtailnet.OpRegister))
+	leave := w.begin("leave")
+	w.mustWait(func() bool { return len(w.events(localtailnet.OpRegister)) > before })
+	leave.signal(syscall.SIGTERM)
+	if got := leave.end(longest); got.status != 0 {
+		t.Errorf("leave ended with %d:\n%s", got.status, got.words)
+	}
+	w.wantNothingLeft()
+}
+
+func TestJoin_signalledTwice_endsAtOnceAndCanBeLeft(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, localtailnet.Options{EphemeralTimeout: time.Second})
+	w.fault(localtailnet.OpRegister, localtailnet.Fault{Hang: true})
+	join := w.begin("join", "--network=userspace")
+	w.mustWait(func() bool { return len(w.events(localtailnet.OpRegister)) > 0 })
+	if got := join.endBySignals(time.Second); got.status != killedBySignal {
+		t.Errorf("join ended with %d:\n%s", got.status, got.words)
+	}
+	w.fault(localtailnet.OpRegister, localtailnet.Fault{})
+	w.run("leave")
+	w.mustWait(func() bool { return len(w.jobNodes()) == 0 }) // control drops one that it never heard of again
+	w.wantNothingLeft()
+}

@@ -5,6 +5,7 @@ package e2e
 import (
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -83,6 +84,43 @@ func TestJoin_hostedRunner_getsAnInterfaceBySudo(t *testing.T) {
 	if left.status != 0 || strings.Contains(left.words, "::warning") {
 		t.Errorf("leave ended with %d:\n%s", left.status, left.words)
 	}
+	w.wantNothingLeft()
+	after := network(t)
+	before["files"], after["files"] = "", "" // sudo notes in /run whom it knows
+	if d := cmp.Diff(before, after); d != "" {
+		t.Errorf("the machine is not as it was (-before +after):\n%s", d)
+	}
+}
+
+// Without a record the daemon is known by its name and owner only. Where root
+// cannot be had the session stays for the next leave.
+func TestLeave_ofAGarbledRecord_endsRootsDaemonBySudo(t *testing.T) {
+	needSudo(t)
+	before := network(t)
+	w := newWorld(t, localtailnet.Options{})
+	w.giveToRunner()
+	if got := w.runUnder(asRunner, "join"); got.status != 0 || w.outputs()["network"] != "tun" {
+		t.Fatalf("join ended with %d, %v:\n%s", got.status, w.outputs(), got.text())
+	}
+	record := filepath.Join(w.session, "session.jsonl")
+	if err := os.WriteFile(record, []byte("garbled"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const rule, away = "/etc/sudoers.d/test", "/etc/sudoers.d/test~" // a name that sudo does not read
+	if err := os.Rename(rule, away); err != nil {
+		t.Fatal(err)
+	}
+	refused := w.runUnder(asRunner, "leave")
+	wantWords(t, refused, "record was changed", "running as root")
+	if _, err := os.Lstat(record); err != nil || len(processesOf(w.session)) == 0 {
+		t.Errorf("the session of a daemon that runs is gone: %v", err)
+	}
+	if err := os.Rename(away, rule); err != nil {
+		t.Fatal(err)
+	}
+	left := w.runUnder(asRunner, "leave")
+	wantWords(t, left, "record was changed")
+	w.mustWait(func() bool { return len(w.jobNodes()) == 0 })
 	w.wantNothingLeft()
 	after := network(t)
 	before["files"], after["files"] = "", "" // sudo notes in /run whom it knows
