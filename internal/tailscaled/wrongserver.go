@@ -14,7 +14,7 @@ import (
 // noKey is what the daemon says of a login server that answers and has no key:
 // a 4xx does not pass, except for 408, 425 and 429.
 // Source: tailscale.com v1.102, control/controlclient (loadServerPubKeys).
-const noKey lazy.Pattern = `fetch control key: (4(?:0[0134679]|1\d|2[0-46-8]|[3-9]\d) [^\n]*)`
+const noKey lazy.Pattern = `fetch control key: (4(?:0[0-79]|1\d|2[0-46-8]|[3-9]\d) [^\n]*)`
 
 // wrongServerDoubt is how long the login server may answer with a 4xx: longer
 // than it takes a server behind a proxy to come back after a moment.
