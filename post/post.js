@@ -40,7 +40,7 @@ function environment({ names, values }) {
   return { ...Object.fromEntries(kept), ...values, ...inputs(), TAILJOIN_SESSION: session };
 }
 
-// endProxies gives the steps that come after this one the proxies that the machine had: those of the join end with its daemon.
+// endProxies gives the steps that come after this one the proxies that the machine had: the proxies of the join end with its daemon.
 function endProxies({ values }) {
   const { GITHUB_ENV, TAILJOIN_HTTP_PROXY, TAILJOIN_NO_PROXY, TAILJOIN_SOCKS5_PROXY } = process.env;
   const joined = [TAILJOIN_HTTP_PROXY, TAILJOIN_NO_PROXY, TAILJOIN_SOCKS5_PROXY].filter(Boolean);

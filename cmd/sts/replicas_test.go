@@ -130,8 +130,8 @@ func (f *fleet) wantSilent(r *replica) {
 	}
 }
 
-// wantUnpublished waits until a replica shows nobody the keys that it saw last.
-// Until then nobody may keep them.
+// wantUnpublished waits until a replica no longer shows the keys that it saw last.
+// Until then no verifier may keep them.
 func (f *fleet) wantUnpublished(r *replica, published string) {
 	f.t.Helper()
 	f.until(r.name+" stops to publish", func() bool {

@@ -32,7 +32,7 @@ func (p parser) parse(args []string) error {
 	return nil
 }
 
-// parseAmongWords parses flags, between which words may stand: those of
+// parseAmongWords parses flags, with words between them: the words of
 // --expect need no flag each.
 func parseAmongWords(fs *flag.FlagSet, job ci.Job, args []string) (words []string, err error) {
 	p := parser{fs: fs, job: job}
@@ -54,7 +54,7 @@ func parseAmongWords(fs *flag.FlagSet, job ci.Job, args []string) (words []strin
 type parser struct {
 	fs       *flag.FlagSet
 	job      ci.Job
-	tolerate func(input string, err error) // is told of an input that cannot be used, which then is none; nil: it is an error
+	tolerate func(input string, err error) // is told of an input that cannot be used and is left out; nil: it is an error
 }
 
 func (p parser) inputs() (failed error) {

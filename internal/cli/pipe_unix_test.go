@@ -21,7 +21,7 @@ func closed(t *testing.T) *os.File {
 	return w
 }
 
-// Whoever read the output may have ended first: a pager, a log collector.
+// The reader of the output may have ended first: a pager, a log collector.
 func TestMain_isNotEndedByAClosedOutput(t *testing.T) {
 	self, err := os.Executable()
 	if err != nil {

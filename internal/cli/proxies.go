@@ -102,7 +102,7 @@ func (f *front) setProxiesAside() {
 			f.proxies = append(f.proxies, variable{v.name, f.env(v.previous)})
 		}
 	}
-	for _, v := range f.proxies { // net/http asks nobody but the process
+	for _, v := range f.proxies { // net/http looks at the process's environment only
 		f.Environ = without(f.Environ, v.name)
 		os.Unsetenv(v.name)
 		if v.value != "" {

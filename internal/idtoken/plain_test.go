@@ -21,7 +21,7 @@ func (n *network) RoundTrip(r *http.Request) (*http.Response, error) {
 	return nil, errors.New("nothing is here")
 }
 
-// The address is the platform's, or of whoever could set a variable.
+// The address comes from the platform, or from anyone who could set a variable.
 func TestGet_showsNoCredentialToTheNetwork(t *testing.T) {
 	token := filepath.Join(t.TempDir(), "token.json")
 	if err := os.WriteFile(token, []byte(`{"bearer_token":"hush-hush"}`), 0o600); err != nil {

@@ -12,8 +12,8 @@ import (
 type Lockout struct {
 	Tags  []string // that a credential may give no more, if it has the right tags
 	Known bool     // whether the credential's own tags are known
-	Own   []string // those of Tags that this credential may give no more
-	Empty []string // those of Tags that the credential has itself, and that have no owner any more
+	Own   []string // the part of Tags that this credential may no longer give
+	Empty []string // the part of Tags that the credential has itself, and that no longer has an owner
 }
 
 // Lockout looks whether the file takes tags from the credential: without them it

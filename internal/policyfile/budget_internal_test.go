@@ -129,7 +129,7 @@ func largePolicies() map[string][2]string {
 	return all
 }
 
-// What a comparison costs is bounded, in both directions. That of a large tailnet
+// What a comparison costs is bounded, in both directions. The comparison of a large tailnet
 // is far from the bound.
 func TestEffect_staysInItsBudget(t *testing.T) {
 	for name, texts := range largePolicies() {
@@ -153,7 +153,7 @@ func TestEffect_staysInItsBudget(t *testing.T) {
 	}
 }
 
-// Whoever reads the effects is never told of none when they were not computed.
+// A report never says that there are no effects when they were not computed.
 func TestEffect_saysThatItGaveUp(t *testing.T) {
 	for name, reason := range map[string]string{
 		"hostile, 500 nested ranges": "takes too many steps", "hostile, nested groups": "too far inside each other",

@@ -45,7 +45,7 @@ type Note struct {
 // An address is only ever an address: whose it is, no file says.
 //
 // A comparison that would take too long is given up: see Effects.GaveUp. The
-// error is that of the context.
+// error is the error of the context.
 func Effect(ctx context.Context, old, new *File) (Effects, error) {
 	b := newBudget(ctx, mostSteps)
 	e := effect(b, old, new)

@@ -77,7 +77,7 @@ type selection struct {
 	atoms    set
 	self     bool
 	internet bool
-	unknown  set // selectors that cannot be followed, by their numbers in the universe; nil if there are none
+	unknown  set // selectors that cannot be followed, by their numbers in the universe; nil if every selector can be followed
 }
 
 // sel is what a selector means in this policy.

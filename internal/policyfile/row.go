@@ -36,7 +36,7 @@ func newRow(c *comparison) row {
 // self is the end that is the nodes of the same person.
 func (r *row) self() int32 { return int32(len(r.into.one)) }
 
-// differences are those of one kin, a bundle for each set of ports.
+// differences are the differences of one kin, a bundle for each set of ports.
 func (r *row) differences(kin int32, parts sides) map[string]*bundle {
 	r.from = r.comparison.from.one[kin]
 	r.person = isPerson(&r.u.atoms[r.from])

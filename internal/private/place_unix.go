@@ -39,7 +39,7 @@ func CheckPlace(path string, trusted ...int) error {
 
 // CheckProgram returns an *Error if a user who is not among the owners could
 // change what the path leads to, or replace it. Unlike CheckPlace it checks the
-// end of the path too, and accepts no group that may write, whoever its members
+// end of the path too, and accepts no group that may write, whatever its members
 // are, and no owner that a user namespace does not map. Files that do not exist
 // yet are left out: make them, and check again.
 func CheckProgram(path string, owners ...int) error {

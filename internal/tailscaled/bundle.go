@@ -200,7 +200,7 @@ func (b bundled) explainUnpack(ctx context.Context, name string, err error) erro
 	return b.explain(b.damaged(err))
 }
 
-// size is that of the unpacked file, as the packed one announces it; 0 if it
+// size is the size of the unpacked file, as the packed one announces it; 0 if it
 // does not.
 func (b bundled) size() int64 {
 	packed, err := os.Open(filepath.Join(b.dir, b.packedName()))

@@ -64,7 +64,7 @@ func TestGiveState_isTheUsersAfterwards(t *testing.T) {
 	}
 }
 
-// Whoever may have root give files back must not get root's own by that.
+// A user who may have root give files back must not get root's own files by that.
 func TestGiveState_givesNoFileThatIsNotTheDaemons(t *testing.T) {
 	mustBeRoot(t)
 	outside := t.TempDir()

@@ -31,7 +31,7 @@ type Install struct {
 
 	BundleDir string // tailscaled-OS-ARCH.zst, SHA256SUMS and tailscaled.version
 	CacheDir  string // kept between jobs, where there is such a directory; needed
-	Own       string // the session's own cache directory, used where CacheDir cannot be; "" is none
+	Own       string // the session's own cache directory, used where CacheDir cannot be; empty if not set
 	Session   string // letters and digits that mark work in progress as this join's; "" is nobody's
 
 	Mirror   string // package server that the user configured; "" is none

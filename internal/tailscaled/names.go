@@ -49,7 +49,7 @@ func (d *Daemon) namesFault(ctx context.Context) error {
 	return nil
 }
 
-// cannotWrite says why a file cannot be changed, whoever we are: it is on a disk
+// cannotWrite says why no user can change a file: it is on a disk
 // that is mounted read-only. A missing file would be made in its directory.
 func cannotWrite(path string) error {
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {

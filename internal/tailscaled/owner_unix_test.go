@@ -202,7 +202,7 @@ func tattle(word string) string {
 	return "#!/bin/sh\n[ \"$1\" = --version ] && echo 1.102.5 && exit\necho " + word + " > ran\n"
 }
 
-// Whoever changes the cache after the check comes too late.
+// A change of the cache after the check comes too late.
 func TestStart_runsTheFileThatWasVerified(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("only Linux runs an open file")

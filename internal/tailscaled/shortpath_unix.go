@@ -16,7 +16,7 @@ import (
 
 // A ShortPath is a directory of ours, in one that every program may write to,
 // with a link to the state directory of a session whose own path is too long for
-// a Unix socket. "" is none.
+// a Unix socket. "" means no short path.
 type ShortPath string
 
 const (

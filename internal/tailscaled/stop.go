@@ -27,7 +27,7 @@ type Stopping struct {
 	StateDir string // where it kept its state outside of Dir; "" is nowhere
 	Self     string // this program, for sudo to run again
 
-	Socket    string // to remove, if nothing answers there any more; "" is none
+	Socket    string // to remove, if nothing answers there any more; "" means no socket
 	SocketDir bool   // remove its directory too: it was not there before
 
 	AtOnce bool          // by SIGKILL: it has nothing to log out, restore or save
@@ -64,7 +64,7 @@ func (s Stopping) Stop(ctx context.Context) error {
 	return s.sweep()
 }
 
-// processes are those of the right owner whose first argument is the session's
+// processes lists the processes of the right owner whose first argument is the session's
 // own link: a number alone may belong to another process by now.
 func (s Stopping) processes() []int {
 	return processesNamed(filepath.Join(s.Dir, linkName), s.PID, daemonIn(s.Dir))

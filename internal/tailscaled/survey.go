@@ -17,7 +17,7 @@ type Host struct {
 	Version        string // of the daemon that runs; "" if none told
 	State          string // of that daemon: Running, NeedsLogin …
 	TUN            bool   // it has a network interface
-	Program        string // a tailscaled on the search path that only root can change; "" if there is none
+	Program        string // a tailscaled on the search path that only root can change; "" if not found
 	ProgramVersion string
 }
 

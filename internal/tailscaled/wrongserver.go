@@ -46,7 +46,7 @@ func IsNoControl(err error) bool {
 func notControl(said string) error {
 	return &diag.Problem{
 		Code:    "no-control-server",
-		Summary: "the address of the login server is not that of a control server",
+		Summary: "the address of the login server does not lead to a control server",
 		Facts:   []diag.Fact{{Name: "answer to /key", Value: strings.TrimSpace(said)}},
 		Hint:    "see login-server: it is the address that `tailscale up --login-server` takes, mostly without a path",
 	}

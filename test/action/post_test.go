@@ -321,7 +321,7 @@ func (a *api) forward(t *testing.T, address string) {
 	a.handler = httputil.NewSingleHostReverseProxy(to)
 }
 
-// intercept is a proxy that answers in the place of whoever is asked for, with this authority's certificate.
+// intercept is a proxy that answers instead of any server, with this authority's certificate.
 func (a *authority) intercept(t *testing.T) *catcher {
 	t.Helper()
 	c := newCatcher(t)

@@ -203,7 +203,7 @@ func TestReleaseWorkflow_doesNotMoveTheMajorTagBack(t *testing.T) {
 	}
 }
 
-// Whoever can write to the repository can change a draft and move a tag before they are published.
+// Anyone who can write to the repository can change a draft and move a tag before they are published.
 func TestReleaseWorkflow_doesNotPublishAnotherDraftOrTag(t *testing.T) {
 	for _, of := range []struct{ name, tamper, want string }{
 		{"an asset was exchanged", `echo stolen >"$STATE/draft/tailjoin-windows-amd64.exe"`, "is not the file"},

@@ -126,7 +126,7 @@ func TestLeave_rootAtATerminal_touchesNothingOfAnotherUsers(t *testing.T) {
 }
 
 // While the daemon is asked to log out, the directory is exchanged for a link.
-// Whoever owns the directory above can do that.
+// The owner of the directory above can do that.
 func TestLeave_aSessionThatIsExchangedMeanwhile_emptiesNothingElse(t *testing.T) {
 	w := newWorld(t, localtailnet.Options{})
 	victim := filepath.Join(w.dir, "victim")

@@ -226,7 +226,7 @@ func (m *ciMachine) hostState() string {
 // for, and what sudo notes.
 var ours = regexp.MustCompile(`^(/proc|/dev/pts|/run/sudo|/var/lib/sudo)(/|$)`)
 
-// files are those of the machine, but for what a job may leave.
+// files are the files of the machine, except what a job may leave.
 func (m *ciMachine) files() (paths []string) {
 	for _, disk := range []string{"", "usr/local/bin", "run"} {
 		paths = append(paths, m.filesBelow(filepath.Join(m.root, disk))...)
@@ -284,5 +284,5 @@ func (p profile) variables() map[string]string {
 	return vars
 }
 
-// sessionName is that of the directory which the action's hook makes.
+// sessionName is the name of the directory that the action's hook makes.
 func (p profile) sessionName() string { return "tj-a1b2c3" }

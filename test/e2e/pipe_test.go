@@ -26,7 +26,7 @@ func closeOutputs(t *testing.T, cmd *exec.Cmd) {
 	cmd.Stdout, cmd.Stderr = pipe(), pipe()
 }
 
-// Leave has something to say in each of these cases, and nobody to say it to.
+// Leave has something to say in each of these cases, and nothing reads it.
 func TestLeave_toAClosedOutput_leaves(t *testing.T) {
 	for name, spoil := range map[string]func(*world){
 		"all is well": func(*world) {}, "the daemon is gone": (*world).killDaemon,

@@ -135,7 +135,7 @@ func put(root *yaml.Node, path []string, value *yaml.Node) {
 }
 
 // places are where a file is looked for that was not named: ours, then tsiam's.
-// The current directory is none of them: it can be another user's.
+// The current directory is not searched: it can belong to another user.
 func places(home string) (all []string) {
 	dirs := []string{"/etc/tailjoin-sts", filepath.Join(home, ".tsiam"), "/etc/tsiam"}
 	if !filepath.IsAbs(home) {

@@ -45,7 +45,7 @@ func versionOf(document []byte) string {
 
 // unsafeWords are the summary and the first line of the hint for each reason.
 var unsafeWords = map[string][2]string{
-	ownfile.WhyMode:  {"others than its owner may use the file with the signing keys", "whoever has read it can sign tokens. If nobody can have: chmod 600 "},
+	ownfile.WhyMode:  {"users other than its owner may use the file with the signing keys", "anyone who has read it can sign tokens. If no other user can have read it: chmod 600 "},
 	ownfile.WhyOwner: {"the file with the signing keys belongs to another user", "its owner can sign tokens. If that is right, make the file the service's: chown it, and chmod 600 "},
 	ownfile.WhyLink:  {"the file with the signing keys is a symbolic link", "name the file itself: signingKey.file.storagePath instead of "},
 	ownfile.WhyKind:  {"the signing keys are not in a regular file", "name a file: signingKey.file.storagePath instead of "},
@@ -57,7 +57,7 @@ func (f File) unsafe(e *ownfile.UnsafeError) error {
 		Code:    "keys-unsafe",
 		Summary: words[0],
 		Facts:   []diag.Fact{{Name: "file", Value: f.Path}, {Name: "mode", Value: e.Mode.String()}},
-		Hint:    words[1] + f.Path + "\nIf somebody can: do that, and then tailjoin-sts keys rotate --leaked",
+		Hint:    words[1] + f.Path + "\nIf another user can have: do that, and then tailjoin-sts keys rotate --leaked",
 	}
 	if e.Why == ownfile.WhyOwner {
 		p.Facts = append(p.Facts, diag.Fact{Name: "owner", Value: fmt.Sprintf("user ID %d", e.Owner)})

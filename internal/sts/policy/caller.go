@@ -49,7 +49,7 @@ func CallerOf(who *apitype.WhoIsResponse) (*Caller, error) {
 	return c, nil
 }
 
-// hostname is the name that the tailnet gives a node. Without one there is none:
+// hostname is the name that the tailnet gives a node. A node without one has none here:
 // what a node calls itself proves nothing.
 func hostname(node *tailcfg.Node) string {
 	if node.Name == "" {

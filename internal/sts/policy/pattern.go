@@ -13,7 +13,7 @@ import (
 const LongestAudience = 512
 
 // A Pattern is an audience in which a * stands for letters, digits, -, _ and .
-// of ASCII: what has a meaning in a URL is none of them, or a verifier that
+// of ASCII: it never stands for what has a meaning in a URL, or a verifier that
 // parses its audience could find another host in it than the pattern names. It
 // has to match the whole of an audience.
 type Pattern struct {
