@@ -200,11 +200,14 @@ func TestOwner_isAJoinOfThisUserAndThisProgram(t *testing.T) {
 		of   func() owner
 		want bool
 	}{
-		"ours":            {func() owner { return owner{process(os.Geteuid()), program} }, true},
-		"another program": {func() owner { return owner{mustRunAs(t, os.Geteuid(), program).Process.Pid, "/bin/sleep"} }, false},
-		"another user's":  {func() owner { return owner{process(stranger), program} }, false},
-		"no number":       {func() owner { return owner{0, program} }, false},
-		"no program":      {func() owner { return owner{process(os.Geteuid()), ""} }, false},
+		"ours": {func() owner { return owner{process(os.Geteuid()), program} }, true},
+		"another program": {func() owner {
+			pid := mustRunAs(t, os.Geteuid(), program).Process.Pid
+			return owner{pid, tailscaled.ProgramOf(pid)}
+		}, false},
+		"another user's": {func() owner { return owner{process(stranger), program} }, false},
+		"no number":      {func() owner { return owner{0, program} }, false},
+		"no program":     {func() owner { return owner{process(os.Geteuid()), ""} }, false},
 	} {
 		if got := tt.of().runs(); got != tt.want {
 			t.Errorf("%s: got %t, want %t", name, got, tt.want)

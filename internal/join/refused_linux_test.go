@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -14,6 +16,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/tailjoin/tailjoin/internal/diag"
 	"github.com/tailjoin/tailjoin/internal/idtoken"
 	"github.com/tailjoin/tailjoin/internal/isolate"
 	"github.com/tailjoin/tailjoin/internal/secret"
@@ -77,17 +80,56 @@ func TestJoin_whereALockIsRefused_isAnError(t *testing.T) {
 	})
 }
 
+// A join that finds an empty directory takes it only if no other join did since.
+func TestJoin_whereNothingIsLocked_refusesASessionThatAnotherJoinBeganMeanwhile(t *testing.T) {
+	inChild(t, unix.SYS_FLOCK, unix.ENOLCK, "", func(t *testing.T, _ string) {
+		dir := mkdir(t, 0o700)
+		log := slog.New(slog.NewTextHandler(writerFunc(func(p []byte) (int, error) { // it says that there is no lock
+			return len(p), os.WriteFile(filepath.Join(dir, fileName), []byte("another's"), 0o600)
+		}), &slog.HandlerOptions{Level: slog.LevelDebug}))
+		if _, err := newSession(dir, "", record{}, log); !errors.Is(err, fs.ErrExist) {
+			t.Errorf("got error %v", err)
+		}
+	})
+}
+
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
+
+// Only root has directories of another user's above its session: a runner's.
+func TestCheckPlace_aUserWhoIsNotRootTrustsNoOther(t *testing.T) {
+	if dir := os.Getenv(refusedSession); dir != "" {
+		if err := CheckPlace(filepath.Join(dir, "session"), dir); diag.As(err).Code != "session-foreign" {
+			t.Errorf("got error %v", err)
+		}
+		return
+	}
+	needRoot(t)
+	place, err := os.MkdirTemp("/tmp", "join-") // t.TempDir lets no other user in
+	mustDo(t, err)
+	defer os.RemoveAll(place)
+	temp := filepath.Join(place, "_temp")
+	mustDo(t, os.Chmod(place, 0o755), os.Mkdir(temp, 0o755), os.Chown(temp, 1001, 1001))
+	cmd := exec.Command("/proc/self/exe", "-test.run=^"+t.Name()+"$")
+	cmd.Dir, cmd.Env = "/", []string{refusedSession + "=" + temp}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: stranger, Gid: stranger}}
+	if words, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, words)
+	}
+}
+
 // The next leave must find the session of a daemon that still runs.
 func TestLeave_aDaemonThatCannotBeStopped_isAnErrorAndKeepsTheSession(t *testing.T) {
 	if os.Getenv(refusedErrno) != "" {
 		inChild(t, unix.SYS_KILL, 0, "", func(t *testing.T, dir string) {
-			if left, err := Leave(t.Context(), LeaveRequest{Dir: dir}, quietDeps()); !left || !errors.Is(err, unix.EPERM) {
+			if left, err := Leave(t.Context(), LeaveRequest{Dir: dir}, quietDeps()); !left || !errors.Is(err, unix.EPERM) || !strings.Contains(err.Error(), "stopping tailscaled") {
 				t.Errorf("left %t, error %v", left, err)
 			}
 		})
 		return
 	}
-	dir := recorded(t, func(r *record) { r.Daemon.Started = true })
+	dir := recorded(t, func(r *record) { r.Daemon.Started, r.Join = true, owner{} }) // not this test, which runs
 	daemon := mustRunAs(t, os.Geteuid(), filepath.Join(dir, "tailscaled"))
 	go daemon.Wait()
 	inChild(t, unix.SYS_KILL, unix.EPERM, dir, nil)

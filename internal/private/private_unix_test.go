@@ -69,6 +69,21 @@ func TestOpen_takesOnlyADirectoryOfTheOwnerAlone(t *testing.T) {
 	}
 }
 
+func TestCheckOpened_refusesADirectoryThatWasReplaced(t *testing.T) {
+	infos := [2]fs.FileInfo{}
+	for i := range infos {
+		info, err := os.Stat(mustDir(t))
+		must(t, err)
+		infos[i] = info
+	}
+	if err := checkOpened("x", infos[0], infos[0], os.Geteuid()); err != nil {
+		t.Error(err)
+	}
+	if err := checkOpened("x", infos[0], infos[1], os.Geteuid()); err == nil {
+		t.Error("another directory is accepted")
+	}
+}
+
 func TestOpen_whereNothingIs(t *testing.T) {
 	if _, err := Open(filepath.Join(t.TempDir(), "none"), os.Geteuid()); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("got error %v", err)

@@ -2,6 +2,7 @@ package tailscaled
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -107,6 +108,21 @@ func TestApartID_isNoUsersAndNoProcesses(t *testing.T) {
 	mustRunAs(t, first, "sh")
 	if !takenIDs()[first] || !takenIDs()[0] {
 		t.Errorf("the ID %d of a process is not taken", first)
+	}
+}
+
+func TestListensAs_isOfTheRightOwnerAndName(t *testing.T) {
+	socket := filepath.Join(t.TempDir(), "s")
+	listener, err := net.Listen("unix", socket)
+	must(t, err)
+	defer listener.Close()
+	conn, err := net.Dial("unix", socket)
+	must(t, err)
+	defer conn.Close()
+	name := argumentsOf(os.Getpid())[0]
+	noOne := func(userIDs) bool { return false }
+	if !listensAs(conn, name, 0, ownUser) || listensAs(conn, name, os.Getpid(), noOne) || listensAs(conn, name+"2", 0, ownUser) {
+		t.Error("a listener of this user and this name is not told from others")
 	}
 }
 
