@@ -39,7 +39,7 @@ const stubborn = "TAILJOIN_TEST_STUBBORN"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(stubborn) != "" {
-		signal.Ignore(syscall.SIGTERM)
+		signal.Notify(make(chan os.Signal, 1), syscall.SIGTERM) // Go ends a program that waits for nothing
 		fmt.Println("ready")
 		select {}
 	}
