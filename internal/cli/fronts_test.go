@@ -35,8 +35,8 @@ func fronts(t *testing.T) []part {
 
 		{"azure/tailjoin.yml", "  # <parameters> " + declared, "  # </parameters>", azureParameters},
 		{"azure/tailjoin.yml", "      # <fetch> scripts/fetch.sh is the master copy\n", "      # </fetch>", indented(fetch, 6)},
-		{"azure/tailjoin.yml", "      # <env> " + declared, "      # </env>", azureEnv((*inputs).join)},
-		{"azure/tailjoin.yml", "      # <leave> " + declared, "      # </leave>", azureEnv((*inputs).access)},
+		{"azure/tailjoin.yml", "      # <env> " + declared, "      # </env>", azureEnv},
+		{"azure/tailjoin.yml", "      # <leave> " + declared, "      # </leave>", azureTexts((*inputs).access)},
 
 		{"bitbucket/tailjoin.sh", "# <fetch> scripts/fetch.sh is the master copy\n", "# </fetch>", indented(fetch, 0)},
 	}
@@ -228,10 +228,16 @@ func azureParameters() string {
 	})
 }
 
-func azureEnv(declare func(*inputs, *flag.FlagSet)) func() string {
+func azureEnv() string {
+	return open((*inputs).join, func(b *strings.Builder, f *flag.Flag) {
+		fmt.Fprintf(b, "      %s: ${{ parameters['%s'] }}\n", ci.Variable(f.Name), f.Name)
+	})
+}
+
+func azureTexts(declare func(*inputs, *flag.FlagSet)) func() string {
 	return func() string {
 		return open(declare, func(b *strings.Builder, f *flag.Flag) {
-			fmt.Fprintf(b, "      %s: ${{ parameters['%s'] }}\n", ci.Variable(f.Name), f.Name)
+			fmt.Fprintf(b, "      input %s <<'END'\n      ${{ parameters['%s'] }}\n      END\n", ci.Variable(f.Name), f.Name)
 		})
 	}
 }

@@ -4,9 +4,12 @@ package fronts
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -80,6 +83,44 @@ func TestAzure_byAnAuthKey(t *testing.T) {
 	w.wantNothingLeft()
 }
 
+// A step that prints text of unknown origin sets any variable. None of them decides which program leaves, or where it sends a
+// secret.
+func TestAzure_leavesAsTheTemplateSaysWhateverAStepSets(t *testing.T) {
+	w := newWorld(t, onAzure)
+	stranger := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { t.Errorf("the stranger is asked for %s", r.URL) }))
+	t.Cleanup(stranger.Close)
+	program := filepath.Join(shortDir(t), "program")
+	writeFile(t, program, "#!/bin/sh\necho the program of a stranger\n")
+	if err := os.Chmod(program, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	var text strings.Builder
+	for name, value := range map[string]string{
+		"tailjoin.program": program, "Tailjoin Program": program, "TAILJOIN_API_URL": stranger.URL, "tailjoin.api.url": stranger.URL,
+		"TAILJOIN_LOGIN_SERVER": stranger.URL, "TAILJOIN_OAUTH_CLIENT_ID": "another", "TAILJOIN_ID_TOKEN_SOURCE": "command:" + program,
+		"system_oidcrequesturi": stranger.URL,
+	} {
+		fmt.Fprintf(&text, "##vso[task.setvariable variable=%s]%s\n", name, value)
+	}
+	given := w.azureExample()
+	given["steps"] = []any{map[string]any{"bash": "cat <<'END'\n" + text.String() + "END"}}
+	got := w.azure(given, nil)
+	got.want(t, 0, "left the tailnet")
+	if strings.Contains(got.log, "the program of a stranger") {
+		t.Error("the program of a stranger ran")
+	}
+	w.wantNothingLeft()
+}
+
+// The agent refuses to change a read-only variable, and fails the step that tries to.
+func TestAzure_keepsItsProgram(t *testing.T) {
+	w := newWorld(t, onAzure)
+	given := w.azureExample()
+	given["steps"] = []any{map[string]any{"bash": "echo '##vso[task.setvariable variable=tailjoin_program;isreadonly=true]/bin/false'"}}
+	w.azure(given, nil).want(t, 1, "Overwriting readonly variable", "left the tailnet")
+	w.wantNothingLeft()
+}
+
 // A cancelled step is interrupted: one process of it, the shell. Then the last step runs.
 func TestAzure_cancelledWhileItJoins(t *testing.T) {
 	w := newWorld(t, onAzure)
@@ -110,16 +151,17 @@ func (w *world) azureExample() map[string]any {
 // azure runs a job with the template of the release.
 func (w *world) azure(given map[string]any, cancel func()) result {
 	w.t.Helper()
-	a := &azureAgent{t: w.t, temp: shortDir(w.t)}
-	a.variables = map[string]string{
-		"TF_BUILD": "True", "AGENT_TEMPDIRECTORY": a.temp, "AGENT_TOOLSDIRECTORY": shortDir(w.t), "BUILD_BUILDID": "12",
-		"BUILD_REPOSITORY_NAME": "acme/web", "BUILD_SOURCEBRANCH": "refs/heads/main", "SYSTEM_COLLECTIONURI": "https://dev.azure.com/acme/",
-		"SYSTEM_TEAMPROJECT": "web", "SYSTEM_JOBATTEMPT": "1", "SYSTEM_PHASENAME": "deploy", "SYSTEM_JOBNAME": "__default",
-		"SYSTEM_OIDCREQUESTURI": w.azureTokens(), "PATH": w.env["PATH"],
+	a := &azureAgent{t: w.t, path: w.env["PATH"]}
+	for name, value := range map[string]string{
+		"TF_BUILD": "True", "Agent.TempDirectory": shortDir(w.t), "Agent.ToolsDirectory": shortDir(w.t), "Build.BuildId": "12",
+		"Build.Repository.Name": "acme/web", "Build.SourceBranch": "refs/heads/main", "System.CollectionUri": "https://dev.azure.com/acme/",
+		"System.TeamProject": "web", "System.JobAttempt": "1", "System.PhaseName": "deploy", "System.JobName": "__default",
+		"System.OidcRequestUri": w.azureTokens(),
+	} {
+		a.variables = append(a.variables, azureVariable{name, value, true})
 	}
-	// The map is the agent's, which adds to it between the steps.
-	shell := []string{"bash", "--noprofile", "--norc"}
-	got := w.runSteps(azureSteps(w.t, given), a.variables, shell, a.obey, cancelling{cancel, 1, unix.SIGINT, 7500 * time.Millisecond})
+	agent := stepAgent{[]string{"bash", "--noprofile", "--norc"}, a.prepare, a.obey}
+	got := w.runSteps(azureSteps(w.t, given), agent, cancelling{cancel, 1, unix.SIGINT, 7500 * time.Millisecond})
 	return w.withoutSecrets(got, loggingCommand)
 }
 
@@ -136,31 +178,79 @@ func (w *world) azureTokens() string {
 	return s.URL + "/acme/_apis/distributedtask/hubs/build/plans/1/jobs/1/oidctoken"
 }
 
-// An azureAgent keeps the variables of a job.
+// An azureAgent keeps the variables of a job, in the order in which they were set.
 type azureAgent struct {
 	t         *testing.T
-	temp      string
-	variables map[string]string
+	path      string // PATH
+	variables []azureVariable
+}
+
+type azureVariable struct {
+	name, value string
+	readOnly    bool
 }
 
 var loggingCommand = regexp.MustCompile(`(?m)^.*##vso\[task\.(\w+) ?([^\]]*)\](.*)$`)
 
 // obey does what a step's logging commands ask for: https://learn.microsoft.com/azure/devops/pipelines/scripts/logging-commands.
-func (a *azureAgent) obey(said string) {
+func (a *azureAgent) obey(said string) error {
+	var failed error
 	for _, m := range loggingCommand.FindAllStringSubmatch(said, -1) {
 		command, properties, value := m[1], strings.Split(m[2], ";"), azureText.Replace(m[3])
 		switch command {
 		case "setvariable":
 			if name, _ := strings.CutPrefix(properties[0], "variable="); !slices.Contains(properties, "isOutput=true") {
-				a.variables[strings.ToUpper(strings.ReplaceAll(name, ".", "_"))] = value
+				failed = errors.Join(failed, a.set(azureVariable{name, value, slices.Contains(properties, "isreadonly=true")}))
 			}
 		case "prependpath":
-			a.variables["PATH"] = value + ":" + a.variables["PATH"]
+			a.path = value + ":" + a.path
 		case "setsecret", "logissue", "uploadsummary":
 		default:
 			a.t.Errorf("the agent knows no command %s", command)
 		}
 	}
+	return failed
+}
+
+// set refuses to change a read-only variable. Only the name itself is protected: "a.b" is another variable than "A_B".
+// Source: https://github.com/microsoft/azure-pipelines-yaml/blob/master/design/readonly-variables.md;
+// microsoft/azure-pipelines-agent, pull request 5665.
+func (a *azureAgent) set(v azureVariable) error {
+	i := a.find(v.name)
+	switch {
+	case i >= 0 && a.variables[i].readOnly:
+		return fmt.Errorf("##[error]Overwriting readonly variable '%s' is not permitted", v.name)
+	case i >= 0:
+		a.variables = slices.Delete(a.variables, i, i+1)
+	}
+	a.variables = append(a.variables, v)
+	return nil
+}
+
+func (a *azureAgent) find(name string) int {
+	return slices.IndexFunc(a.variables, func(v azureVariable) bool { return strings.EqualFold(v.name, name) })
+}
+
+var azureMacro = regexp.MustCompile(`\$\(([\w.]+)\)`)
+
+// prepare fills in the macros. In the environment a variable wins over the step's own value, and of two variables with the
+// same name there either may win. Here the one that was set last wins.
+// Source: microsoft/azure-pipelines-agent, issue 3091 and AddVariablesToEnvironment in src/Agent.Worker/Handlers/Handler.cs.
+func (a *azureAgent) prepare(s step) (script string, env map[string]string) {
+	env = maps.Clone(s.env)
+	if env == nil {
+		env = map[string]string{}
+	}
+	for _, v := range a.variables {
+		env[strings.ToUpper(strings.NewReplacer(".", "_", " ", "_").Replace(v.name))] = v.value
+	}
+	env["PATH"] = a.path
+	return azureMacro.ReplaceAllStringFunc(s.script, func(macro string) string {
+		if i := a.find(azureMacro.FindStringSubmatch(macro)[1]); i >= 0 {
+			return a.variables[i].value
+		}
+		return macro
+	}), env
 }
 
 var azureText = strings.NewReplacer("%0D", "\r", "%0A", "\n", "%AZP25", "%")
@@ -202,7 +292,8 @@ func azureStep(t *testing.T, item, parameters map[string]any) step {
 		t.Fatalf("the step %s has no access token", item["displayName"])
 	}
 	variables["SYSTEM_ACCESSTOKEN"] = accessToken
-	return step{script: item["bash"].(string), env: variables, always: item["condition"] == "always()"}
+	script := fill(t, item["bash"], azureParameter, parameters).(string)
+	return step{script: script, env: variables, always: item["condition"] == "always()"}
 }
 
 // An azureTemplate is one of steps.

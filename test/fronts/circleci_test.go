@@ -191,7 +191,16 @@ func (w *world) circleci(steps []any) result {
 		"TOKENS_URL": w.ControlURL + "/_test/id-token", "TOKENS_CLAIMS": string(claims), // for the CLI below
 	}
 	flat := flatten(w.t, commands, steps, "tailjoin/")
-	return w.withoutSecrets(w.runSteps(flat, env, []string{"bash", "-eo", "pipefail"}, func(string) {}, cancelling{}), nil)
+	agent := stepAgent{
+		shell: []string{"bash", "-eo", "pipefail"},
+		prepare: func(s step) (string, map[string]string) {
+			all := maps.Clone(env)
+			maps.Copy(all, s.env)
+			return s.script, all
+		},
+		obey: func(string) error { return nil },
+	}
+	return w.withoutSecrets(w.runSteps(flat, agent, cancelling{}), nil)
 }
 
 // circleCLI stands in for the CLI that every executor has: it answers the one question that is asked of it.

@@ -3,8 +3,8 @@
 package fronts
 
 import (
+	"cmp"
 	"fmt"
-	"maps"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -18,26 +18,33 @@ type step struct {
 	always bool // it runs after a failed one, too
 }
 
-// runSteps runs the steps of a job. shell is how the CI runs a script; said is called with what a step said, before the next one.
-func (w *world) runSteps(steps []step, environ map[string]string, shell []string, said func(string), cancel cancelling) (all result) {
+// A stepAgent is how a CI runs the steps of a job.
+type stepAgent struct {
+	shell   []string                                            // runs a script
+	prepare func(s step) (script string, env map[string]string) // before each step
+	obey    func(said string) error                             // after each step; an error fails it
+}
+
+// runSteps runs the steps of a job.
+func (w *world) runSteps(steps []step, agent stepAgent, cancel cancelling) (all result) {
 	w.t.Helper()
 	for _, s := range steps {
 		if all.status != 0 && !s.always {
 			continue
 		}
-		env := maps.Clone(environ)
-		maps.Copy(env, s.env)
+		script, env := agent.prepare(s)
 		file := filepath.Join(shortDir(w.t), "step.sh")
-		writeFile(w.t, file, s.script)
-		cmd := exec.Command(shell[0], append(shell[1:], file)...)
+		writeFile(w.t, file, script)
+		cmd := exec.Command(agent.shell[0], append(agent.shell[1:], file)...)
 		cmd.Env = w.environ(env)
 		got := finish(w.t, cmd, cancel)
 		cancel = cancelling{} // the steps after it are for cleaning up
-		all.log += got.log
-		if all.status == 0 {
-			all.status = got.status
+		if err := agent.obey(got.log); err != nil {
+			got.log += err.Error() + "\n"
+			got.status = cmp.Or(got.status, 1)
 		}
-		said(got.log)
+		all.log += got.log
+		all.status = cmp.Or(all.status, got.status)
 	}
 	return all
 }
