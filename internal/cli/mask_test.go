@@ -39,6 +39,15 @@ func TestMask_isOfEverySecretOfACommand(t *testing.T) {
 	masked(t, "TAILJOIN_API_KEY", "policy", "test")
 }
 
+// Not even the runner's own log of a step's inputs shows it after that.
+func TestMask_isOfATokenInAWrongInput(t *testing.T) {
+	const token = "ghp_0123456789abcdef0123"
+	_, said := ran(t, "", map[string]string{"GITHUB_ACTIONS": "true", "TAILJOIN_HOSTNAME": token}, "join")
+	if !strings.Contains(said, "::add-mask::"+token+"\n") || strings.Contains(withoutMasks(said), token) {
+		t.Errorf("the token is shown, or not masked:\n%s", said)
+	}
+}
+
 // The runner hides it in the log, and in nothing else that is written.
 func TestFront_hidesWithWhatTheRunnerIsAsked(t *testing.T) {
 	f := newFront(Process{Environ: []string{"ACTIONS_ID_TOKEN_REQUEST_TOKEN=of-the-runner"}})

@@ -185,6 +185,18 @@ func TestEffect_endsWithItsContext(t *testing.T) {
 	}
 }
 
+func TestBudget_looksAtItsContextAgain(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	b := newBudget(ctx, mostSteps)
+	if !b.spend(1) {
+		t.Fatalf("it ended with %v", b.err)
+	}
+	cancel()
+	if b.spend(betweenLooks+1) || b.err != context.Canceled {
+		t.Errorf("it goes on for another %d steps: %v", betweenLooks+1, b.err)
+	}
+}
+
 func parseText(t testing.TB, text string) *File {
 	t.Helper()
 	f, err := Parse(Source{"policy.hujson", []byte(text)})

@@ -290,3 +290,13 @@ func FuzzReadOne_doesNotPanic(f *testing.F) {
 		}
 	})
 }
+
+// A parser that calls itself for each level would end with the stack.
+func TestReadFile_refusesWhatIsTooDeep(t *testing.T) {
+	for depth, tooDeep := range map[int]bool{50: false, 51: true, 1_000_000: true} {
+		_, err := spec.ReadFile("f", []byte(strings.Repeat("[", depth)+strings.Repeat("]", depth)))
+		if err == nil || strings.Contains(diag.As(err).Text(), "too far inside each other") != tooDeep {
+			t.Errorf("%d levels: %v", depth, err)
+		}
+	}
+}
