@@ -8,11 +8,8 @@ import (
 	"testing"
 )
 
-// ada is the user who called sudo, ben another.
-var (
-	ada = caller{1003, 1003}
-	ben = caller{1004, 1004}
-)
+// ada is the user who called sudo.
+var ada = caller{1003, 1003}
 
 func mustBeRoot(t *testing.T) {
 	t.Helper()
