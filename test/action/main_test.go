@@ -16,6 +16,7 @@ import (
 
 	"github.com/tailjoin/tailjoin/internal/isolate"
 	"github.com/tailjoin/tailjoin/internal/localtailnet/build"
+	"golang.org/x/sys/unix"
 )
 
 // root is the repository's.
@@ -42,7 +43,18 @@ func run(m *testing.M) int {
 	if !isolated {
 		return status
 	}
+	if err := hideTerminals(); err != nil {
+		fmt.Fprintln(os.Stderr, "hiding the terminals:", err)
+		return 1
+	}
 	return m.Run()
+}
+
+// hideTerminals has act give a step pipes, as a runner does. From a terminal it
+// does not read to the end if the step fails, and loses its last lines.
+// Source: nektos/act v0.2.89, pkg/container/host_environment.go.
+func hideTerminals() error {
+	return unix.Mount("/dev/null", "/dev/ptmx", "", unix.MS_BIND, "")
 }
 
 // program is the path of a program that buildPrograms made.
