@@ -90,16 +90,14 @@ func (l *Login) Run(ctx context.Context, key secret.Text, again func(reason stri
 	return node, err
 }
 
-// resume goes on with a login that stalled. A daemon with a node key may be
-// registered: it first asks for the network map again, and keeps its node.
+// resume goes on with a login that stalled. The node may be registered, and only
+// its network map be missing; the daemon does not say that. So it first asks for
+// the map again, for a quarter of the time: with a key it would register a second
+// node.
 func (d *Daemon) resume(ctx context.Context, key secret.Text, patience time.Duration, again func(reason string)) (Node, error) {
-	if !d.hasNodeKey(ctx) {
+	node, err := d.restartLogin(ctx, secret.Text{}, patience/4)
+	if _, ok := errors.AsType[*stalled](err); ok {
 		return d.logInAgain(ctx, key, patience, again)
-	}
-	node, err := d.restartLogin(ctx, secret.Text{}, patience)
-	if stall, ok := errors.AsType[*stalled](err); ok {
-		again(stall.Error())
-		return d.logInAgain(ctx, key, 2*patience, again)
 	}
 	return node, err
 }
@@ -139,11 +137,6 @@ func (d *Daemon) restartLogin(ctx context.Context, key secret.Text, patience tim
 		return Node{}, err
 	}
 	return l.finish(ctx, patience)
-}
-
-func (d *Daemon) hasNodeKey(ctx context.Context) bool {
-	status, err := d.Local.StatusWithoutPeers(ctx)
-	return err == nil && status.HaveNodeKey
 }
 
 // patienceWithin is how long the first login may make no progress. The daemon
