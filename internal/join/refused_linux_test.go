@@ -131,7 +131,6 @@ func TestLeave_aDaemonThatCannotBeStopped_isAnErrorAndKeepsTheSession(t *testing
 	}
 	dir := recorded(t, func(r *record) { r.Daemon.Started, r.Join = true, owner{} }) // not this test, which runs
 	daemon := mustRunAs(t, os.Geteuid(), filepath.Join(dir, "tailscaled"))
-	go daemon.Wait()
 	inChild(t, unix.SYS_KILL, unix.EPERM, dir, nil)
 	if hasEnded(daemon) || !exist(t, filepath.Join(dir, fileName)) {
 		t.Fatalf("the daemon has ended: %t, the record is there: %t", hasEnded(daemon), exist(t, filepath.Join(dir, fileName)))
@@ -154,7 +153,6 @@ func TestLeave_ofAGarbledSession_whoseDaemonCannotBeStopped_keepsIt(t *testing.T
 	dir := recorded(t, func(*record) {})
 	mustDo(t, os.WriteFile(filepath.Join(dir, fileName), []byte("garbled"), 0o600))
 	daemon := mustRunAs(t, os.Geteuid(), filepath.Join(dir, "tailscaled"))
-	go daemon.Wait()
 	inChild(t, unix.SYS_KILL, unix.EPERM, dir, nil)
 	if hasEnded(daemon) || !exist(t, filepath.Join(dir, fileName)) {
 		t.Fatal("the session was given up while its daemon runs")

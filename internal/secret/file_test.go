@@ -1,6 +1,7 @@
 package secret_test
 
 import (
+	"net"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -54,7 +55,13 @@ func TestWriteFile_replacesNothingButAFile(t *testing.T) {
 	if err := os.Symlink(target, link); err != nil {
 		t.Skip("no symbolic links here:", err)
 	}
-	for _, path := range []string{link, sub, os.DevNull, filepath.Join(dir, "no", "such", "directory")} {
+	socket := filepath.Join(dir, "socket") // not a device of the machine: the code may be wrong
+	listener, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	for _, path := range []string{link, sub, socket, filepath.Join(dir, "no", "such", "directory")} {
 		if err := secret.New("s").WriteFile(path); err == nil {
 			t.Errorf("%s was written", path)
 		}
@@ -62,7 +69,7 @@ func TestWriteFile_replacesNothingButAFile(t *testing.T) {
 	if got, err := os.ReadFile(link); string(got) != "kept" {
 		t.Errorf("the link leads to %q, %v", got, err)
 	}
-	wantFiles(t, dir, "link", "sub", "target")
+	wantFiles(t, dir, "link", "socket", "sub", "target")
 }
 
 func wantFiles(t *testing.T, dir string, want ...string) {

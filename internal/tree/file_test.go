@@ -138,6 +138,8 @@ func TestFile_readsRegularFilesOnly(t *testing.T) {
 		if _, err := at(t, path).Read(most); !errors.Is(err, tree.ErrNotFile) {
 			t.Errorf("%s: got %v", path, err)
 		}
+	}
+	for _, path := range []string{"pipe", "linked", repository} { // not the machine's own devices: the code may be wrong
 		if err := at(t, path).Replace(nil); err == nil {
 			t.Errorf("%s was replaced", path)
 		}
