@@ -74,7 +74,7 @@ func Leave(ctx context.Context, r LeaveRequest, d Deps) (left bool, err error) {
 func leaveDir(ctx context.Context, dir *private.Dir, r LeaveRequest, d Deps) (left bool, err error) {
 	s, err := readSession(dir)
 	if errors.Is(err, errGarbled) {
-		return true, errors.Join(err, leaveGarbled(ctx, dir, d))
+		return true, errors.Join(err, leaveGarbled(ctx, dir, r, d))
 	}
 	if s == nil {
 		return leaveUnrecorded(ctx, dir, r, d)
@@ -98,8 +98,12 @@ func leaveDir(ctx context.Context, dir *private.Dir, r LeaveRequest, d Deps) (le
 
 // leaveGarbled ends the daemon of a session whose file says nothing: it is known
 // by the directory, and logs out as it ends.
-func leaveGarbled(ctx context.Context, dir *private.Dir, d Deps) error {
-	if _, err := endDaemonOf(ctx, dir.Path, d); err != nil {
+func leaveGarbled(ctx context.Context, dir *private.Dir, r LeaveRequest, d Deps) error {
+	found, err := endDaemonOf(ctx, dir.Path, d)
+	if err != nil {
+		return err
+	}
+	if err := unlinkLost(ctx, r, d, found != nil && found.Root); err != nil {
 		return err
 	}
 	return (&session{dir: dir}).remove()

@@ -36,8 +36,11 @@ func (j *joining) linkCLI(ctx context.Context) error {
 // the default one, so nothing else is needed.
 func (j *joining) linkForAll(ctx context.Context) error {
 	path := filepath.Join(binDir, "tailscale")
-	if has("tailscale") || exists(path) {
+	if has("tailscale") {
 		return nil
+	}
+	if exists(path) { // it leads nowhere, and is not ours to replace
+		return j.linkForSteps()
 	}
 	target, err := j.cliForAll()
 	if err != nil {

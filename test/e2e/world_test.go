@@ -54,7 +54,12 @@ func newWorld(t *testing.T, opts localtailnet.Options) *world {
 		name, value, _ := strings.Cut(entry, "=")
 		w.vars[name] = value
 	}
-	t.Cleanup(func() { w.run("leave") })
+	t.Cleanup(func() {
+		w.run("leave")
+		if target, err := os.Readlink("/usr/local/bin/tailscale"); err == nil && strings.HasPrefix(target, w.dir) {
+			t.Errorf("/usr/local/bin/tailscale still leads to %s", target)
+		}
+	})
 	return w
 }
 
