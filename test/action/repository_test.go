@@ -32,8 +32,10 @@ func release(t *testing.T, binary string) action {
 func tree(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
-	for _, name := range []string{"action.yml", ".github/actions/join/action.yml", "post/action.yml", "post/main.js", "post/post.js", "post/runner.js", "policy/action.yml", "scripts/run.sh"} {
-		copyFile(t, filepath.Join(root, name), filepath.Join(dir, name))
+	for _, pattern := range []string{"action.yml", ".github/actions/join/action.yml", "post/*", "node/*", "policy/action.yml", "scripts/run.sh"} {
+		for path := range texts(t, pattern) {
+			copyFile(t, filepath.Join(root, path), filepath.Join(dir, path))
+		}
 	}
 	mustMkdir(t, filepath.Join(dir, "dist"))
 	return dir
