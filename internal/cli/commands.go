@@ -36,7 +36,7 @@ func commands() []command {
 
 func (f *front) run(ctx context.Context, args []string) error {
 	if len(args) > 0 && args[0] == "root" { // for sudo: not a command of users
-		return tailscaled.RootTask(ctx, f.env("SUDO_UID"), args[1:], f.In, f.Out)
+		return tailscaled.RootTask(ctx, f.env, args[1:], f.In, f.Out)
 	}
 	return f.dispatch(ctx, "", commands(), args)
 }

@@ -3,13 +3,12 @@ package tailscaled
 import (
 	"os"
 	"path/filepath"
-	"strconv"
 	"syscall"
 	"testing"
 )
 
 // ada is the user who called sudo.
-var ada = caller{1003, 1003}
+var ada = caller{1003, 1003, "ada"}
 
 func mustBeRoot(t *testing.T) {
 	t.Helper()
@@ -105,10 +104,8 @@ func TestGiveState_givesNoFileThatIsNotTheDaemons(t *testing.T) {
 // mustStopBySudo stops the daemon of a session as root's task for ada does.
 func mustStopBySudo(t *testing.T, path string) {
 	t.Helper()
-	t.Setenv("SUDO_UID", strconv.Itoa(ada.uid))
-	t.Setenv("SUDO_GID", strconv.Itoa(ada.gid))
 	must(t, os.Chmod(path, 0o700))
-	session, err := openRootSession(path, os.Getenv("SUDO_UID"))
+	session, err := openRootSession(path, ada)
 	must(t, err)
 	defer session.close()
 	_, err = rootStop(t.Context(), session, []byte("{}"))

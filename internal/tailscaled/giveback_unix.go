@@ -4,25 +4,10 @@ package tailscaled
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
-	"strconv"
 	"syscall"
 )
-
-// A caller is the user who called sudo.
-type caller struct{ uid, gid int }
-
-// callerOf reads what sudo says of its caller.
-func callerOf(env func(string) string) (caller, error) {
-	uid, err := strconv.Atoi(env("SUDO_UID"))
-	gid, gidErr := strconv.Atoi(env("SUDO_GID"))
-	if err := errors.Join(err, gidErr); err != nil {
-		return caller{}, fmt.Errorf("not called by sudo: %w", err)
-	}
-	return caller{uid, gid}, nil
-}
 
 // giveState has the files of a kept state belong to the user, so that a cache
 // step can save them. A directory that the user did not have before is left.

@@ -11,7 +11,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"strconv"
 	"strings"
 
 	"github.com/tailjoin/tailjoin/internal/private"
@@ -26,7 +25,6 @@ type launch struct {
 	Env  []string
 	TUN  bool
 
-	Caller string // the number of the user who may operate a daemon that root runs
 	SHA256 string // of the program that root is to run
 
 	program *os.File     // what was verified; nil is what linkName leads to
@@ -228,7 +226,6 @@ func run(cmd *exec.Cmd, apart bool) (exited <-chan struct{}, err error) {
 
 // bySudo runs this program again as root, to start the daemon there.
 func (l launch) bySudo(ctx context.Context, self string) (process, error) {
-	l.Caller = strconv.Itoa(os.Getuid())
 	var err error
 	if l.SHA256, err = l.sum(); err != nil {
 		return process{}, err

@@ -5,12 +5,12 @@ package tailscaled
 import (
 	"encoding/json"
 	"errors"
+	"io"
 	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -313,7 +313,6 @@ func TestRootStart_refusesWhatTheCallerHasNotVerified(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			t.Setenv("SUDO_UID", strconv.Itoa(os.Geteuid()))
 			program := filepath.Join(t.TempDir(), "tailscaled")
 			write(t, program, tattle("good"))
 			l := launch{Dir: t.TempDir(), SHA256: sum(tattle("good"))}
@@ -322,7 +321,7 @@ func TestRootStart_refusesWhatTheCallerHasNotVerified(t *testing.T) {
 			in, err := json.Marshal(l)
 			must(t, err)
 			must(t, os.Chmod(l.Dir, 0o700))
-			session, err := openRootSession(l.Dir, os.Getenv("SUDO_UID"))
+			session, err := openRootSession(l.Dir, caller{uid: os.Geteuid()})
 			must(t, err)
 			defer session.close()
 			_, err = rootStart(t.Context(), session, in)
@@ -336,16 +335,43 @@ func TestRootStart_refusesWhatTheCallerHasNotVerified(t *testing.T) {
 	}
 }
 
-func TestRootStart_withoutTheCallersUID_takesOnlyRootsFiles(t *testing.T) {
+func TestOpenVerified_takesOnlyRootsAndTheCallersFiles(t *testing.T) {
 	program := filepath.Join(t.TempDir(), "tailscaled")
 	write(t, program, tattle("good"))
 	giveAway(t, program)
-	for uid, ok := range map[string]bool{"": false, "x": false, "-1": false, "1": false, strconv.Itoa(stranger): true} {
-		t.Setenv("SUDO_UID", uid)
+	for uid, ok := range map[int]bool{-1: false, 0: false, 1: false, stranger: true} {
 		l := launch{Dir: t.TempDir(), SHA256: sum(tattle("good"))}
 		must(t, alias(program, filepath.Join(l.Dir, linkName)))
-		if err := l.openVerified(); (err == nil) != ok {
-			t.Errorf("SUDO_UID %q: got error %v", uid, err)
+		if err := l.openVerified(caller{uid: uid}); (err == nil) != ok {
+			t.Errorf("caller %d: got error %v", uid, err)
+		}
+	}
+}
+
+func TestRootTask_actsForNoCallerThatSudoDoesNotName(t *testing.T) {
+	for _, env := range []map[string]string{
+		{},
+		{"SUDO_UID": "x", "SUDO_GID": "1"},
+		{"SUDO_UID": "1"},
+		{"SUDO_UID": "1; id", "SUDO_GID": "1"},
+	} {
+		err := RootTask(t.Context(), func(name string) string { return env[name] }, []string{"stop", t.TempDir()}, strings.NewReader("{}"), io.Discard)
+		if err == nil || !strings.Contains(err.Error(), "not called by sudo") {
+			t.Errorf("%v: got error %v", env, err)
+		}
+	}
+}
+
+func TestCaller_isTheOperatorByTheNameThatSudoSays(t *testing.T) {
+	tests := map[caller]string{
+		{uid: 0}:                        "root",
+		{uid: 73001, name: "dora"}:      "dora",
+		{uid: 2000000007}:               "2000000007",
+		{uid: 0, name: `CORP\\someone`}: `CORP\\someone`,
+	}
+	for c, want := range tests {
+		if got := c.operator(); got != want {
+			t.Errorf("%+v: got %q, want %q", c, got, want)
 		}
 	}
 }

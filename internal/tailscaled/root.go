@@ -7,10 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
-	"os/user"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 
@@ -37,27 +34,22 @@ type answer struct {
 	Error string // why it failed; "" if it did not
 }
 
-// A rootSession is the session that a root task is for. The user who called
-// sudo owns it.
+// A rootSession is the session that a root task is for. Its caller owns it.
 type rootSession struct {
 	path   string
 	dir    *private.Dir // nil if it was removed
-	caller int          // user ID
+	caller caller
 }
 
 // openRootSession opens the session directory, which must be the caller's alone
-// and where no third user can replace it. sudoUID is what sudo says of its caller
-// in SUDO_UID.
-func openRootSession(path, sudoUID string) (rootSession, error) {
-	caller, err := strconv.Atoi(sudoUID)
-	if err != nil {
-		return rootSession{}, fmt.Errorf("SUDO_UID %q is not a user ID: not called by sudo", sudoUID)
-	}
-	s := rootSession{path: path, caller: caller}
-	if err := private.CheckPlace(path, caller); err != nil {
+// and where no third user can replace it.
+func openRootSession(path string, c caller) (rootSession, error) {
+	s := rootSession{path: path, caller: c}
+	if err := private.CheckPlace(path, c.uid); err != nil {
 		return s, err
 	}
-	s.dir, err = private.Open(path, caller)
+	var err error
+	s.dir, err = private.Open(path, c.uid)
 	if errors.Is(err, fs.ErrNotExist) {
 		return s, nil
 	}
@@ -74,15 +66,19 @@ func (s rootSession) close() {
 // which a later process finds this one. Its input and answer are JSON. It is
 // called by a process of ours that had not the rights, and that tells its
 // errors. The caller cannot signal us: when its end of in is closed, ctx ends.
-// sudoUID is the variable SUDO_UID, by which sudo names the user who called it.
-func RootTask(ctx context.Context, sudoUID string, args []string, in io.Reader, out io.Writer) error {
+// env reads the variables in which sudo describes the user who called it.
+func RootTask(ctx context.Context, env func(string) string, args []string, in io.Reader, out io.Writer) error {
 	if len(args) == 1 && args[0] == checkTask {
 		return json.NewEncoder(out).Encode(answer{Value: noTUN()})
 	}
 	if len(args) != 2 || rootTasks[args[0]] == nil {
 		return fmt.Errorf("%q is not a root task and a directory", args)
 	}
-	session, err := openRootSession(args[1], sudoUID)
+	c, err := callerOf(env)
+	if err != nil {
+		return err
+	}
+	session, err := openRootSession(args[1], c)
 	if err != nil {
 		return err
 	}
@@ -121,7 +117,7 @@ func rootStart(ctx context.Context, s rootSession, in []byte) (any, error) {
 		return nil, fmt.Errorf("session directory %s: %w", s.path, fs.ErrNotExist)
 	}
 	l.Dir, l.dir = s.path, s.dir
-	if err := l.openVerified(); err != nil {
+	if err := l.openVerified(s.caller); err != nil {
 		return nil, err
 	}
 	defer l.program.Close()
@@ -133,7 +129,7 @@ func rootStart(ctx context.Context, s rootSession, in []byte) (any, error) {
 	d.process = p
 	err = d.awaitSocket(ctx)
 	if err == nil {
-		err = setOperator(ctx, d.Local, l.operator())
+		err = setOperator(ctx, d.Local, s.caller.operator())
 	}
 	if errors.Is(err, errExited) {
 		return started{p.pid, true}, nil
@@ -144,32 +140,15 @@ func rootStart(ctx context.Context, s rootSession, in []byte) (any, error) {
 	return started{PID: p.pid}, err
 }
 
-// operator is the caller's name. sudo has it from the directories of the
-// machine, such as LDAP, which Go without cgo does not ask; $USER may be another
-// user's. A number does where getent knows it, since tailscaled asks that.
-func (l launch) operator() string {
-	if name := os.Getenv("SUDO_USER"); name != "" && os.Getenv("SUDO_UID") == l.Caller {
-		return name
-	}
-	if caller, err := user.LookupId(l.Caller); err == nil {
-		return caller.Username
-	}
-	return l.Caller
-}
-
 // openVerified opens the program that the caller has verified, if it still is
 // that: the caller had no way to hand over its own open file. Only root and the
 // caller, who may become root, can change it from here on.
-func (l *launch) openVerified() error {
+func (l *launch) openVerified(c caller) error {
 	path, err := filepath.EvalSymlinks(filepath.Join(l.Dir, linkName))
 	if err != nil {
 		return err
 	}
-	owners := []int{0}
-	if caller, err := strconv.Atoi(os.Getenv("SUDO_UID")); err == nil {
-		owners = append(owners, caller)
-	}
-	if l.program, err = openOwned(path, owners); err != nil {
+	if l.program, err = openOwned(path, []int{0, c.uid}); err != nil {
 		return err
 	}
 	sum, err := l.sum()
@@ -206,24 +185,21 @@ func rootStop(ctx context.Context, session rootSession, in []byte) (any, error) 
 		return nil, err
 	}
 	s.Dir, s.Sudo = session.path, false
-	AwaitRoot(ctx, session.path, session.caller, "start")
+	AwaitRoot(ctx, session.path, session.caller.uid, "start")
 	if err := s.Stop(ctx); err != nil {
 		return nil, err
 	}
 	return struct{}{}, s.giveBack(session)
 }
 
-// giveBack undoes for the user what only root can: see caller.
+// giveBack removes and hands over what only root can.
 func (s Stopping) giveBack(session rootSession) error {
-	c, err := callerOf(os.Getenv)
-	if err != nil {
-		return err
-	}
+	var err error
 	if session.dir != nil { // Taildrop's files, profiles, ssh keys: root's, of mode 0700
 		err = session.dir.Delete(stateName)
 	}
 	if s.StateDir != "" {
-		err = errors.Join(err, c.giveState(s.StateDir))
+		err = errors.Join(err, session.caller.giveState(s.StateDir))
 	}
 	return err
 }
