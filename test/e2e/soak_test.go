@@ -107,7 +107,7 @@ func (s *soak) courses() []*course {
 
 // machines are the profiles on which a join is to work.
 func (s *soak) machines() (courses []*course) {
-	for _, p := range profiles {
+	for _, p := range slices.Concat(profiles, disks) {
 		if p.network != "" && !p.beside {
 			courses = append(courses, &course{name: p.name, profile: &p})
 		}
