@@ -36,4 +36,8 @@ function main() {
   run(file, ['leave'], environment(before), () => endProxies(before));
 }
 
-main();
+try {
+  main();
+} catch (error) {
+  fail(`this job's node was not logged out: ${error.message}`);
+}

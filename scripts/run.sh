@@ -42,6 +42,11 @@ download() {
 	read -r release <"$dist/release"
 	url=${TAILJOIN_RELEASES:-${release%/*}}/${release##*/}/$1
 	echo "fetching $url"
+	case $url in /* | [A-Za-z]:[/\\]*)
+		cp "$url" "$2" || die "cannot fetch $url; TAILJOIN_RELEASES names a mirror"
+		return
+		;;
+	esac
 	if command -v curl >/dev/null; then
 		curl -fsSL --retry 3 --connect-timeout 20 --max-time 300 -o "$2" "$url"
 	elif command -v wget >/dev/null; then
@@ -115,9 +120,15 @@ binary=tailjoin-$os-$arch
 daemon=tailscaled-$os-$arch.zst
 [ "$os" != windows ] || binary=$binary.exe
 
-root=$(cd "${0%/*}/.." && { pwd -W 2>/dev/null || pwd; }) # -W: Git's sh only; D:/a, not /d/a
+case $0 in
+*[/\\]*) here=${0%[/\\]*} ;; # Windows: either, as the path was written
+*) here=. ;;
+esac
+root=$(cd "$here/.." && { pwd -W 2>/dev/null || pwd; }) # -W: Git's sh only; D:/a, not /d/a
 dist=$root/dist
+path=$PATH
 if [ ! -e "$dist/$binary" ]; then
+	[ "$os" != windows ] || PATH=/usr/bin:$PATH # Git's own tools: its sh may have none on PATH, and Windows has another find and sort
 	# A session as empty as the hook made it: join never got as far as its binary, so there is nothing to undo.
 	# Removing it also stops a join that is still being fetched: it has no session any more.
 	if [ "$command" = leave ] && rmdir "${TAILJOIN_SESSION:-}" 2>/dev/null; then
@@ -133,5 +144,6 @@ if [ ! -e "$dist/$binary" ]; then
 	fi
 fi
 
+PATH=$path
 export TAILJOIN_BUNDLE="$dist"
 exec "$dist/$binary" "$@"

@@ -31,7 +31,7 @@ tailjoin_fetch() (
 	# download URL FILE
 	download() {
 		echo "fetching $1" >&2
-		case $1 in /*)
+		case $1 in /* | [A-Za-z]:[/\\]*)
 			cp "$1" "$2"
 			return
 			;;

@@ -214,14 +214,19 @@ func TestFetch_usesADirectoryBelowAStickyOne(t *testing.T) {
 }
 
 func TestFetch_fromADirectory(t *testing.T) {
-	f := newFetching(t)
-	releases := t.TempDir()
-	for name, text := range f.files {
-		writeFile(t, filepath.Join(releases, "v1.2.3", name), text)
-	}
-	f.env["TAILJOIN_RELEASES"] = releases
-	if out, status := f.run(t); status != 0 || f.requests != nil {
-		t.Errorf("got exit status %d, requests %v and\n%s", status, f.requests, out)
+	machine := t.TempDir()
+	for _, releases := range []string{filepath.Join(machine, "releases"), "D:/releases", `D:\releases`} {
+		t.Run(filepath.Base(releases), func(t *testing.T) {
+			f := newFetching(t)
+			f.dir = machine
+			for name, text := range f.files {
+				writeFile(t, filepath.Join(machine, strings.TrimPrefix(releases, machine), "v1.2.3", name), text)
+			}
+			f.env["TAILJOIN_RELEASES"] = releases
+			if out, status := f.run(t); status != 0 || f.requests != nil {
+				t.Errorf("got exit status %d, requests %v and\n%s", status, f.requests, out)
+			}
+		})
 	}
 }
 

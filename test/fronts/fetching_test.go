@@ -35,7 +35,7 @@ type fetching struct {
 	home, temp string
 	env        map[string]string
 	shell      string
-	path       string
+	path, dir  string // of the machine, and the working directory
 	around     string // the script, with %s for the text; "" runs it alone
 
 	release, sums string // what the text says
@@ -107,6 +107,7 @@ func (f *fetching) command(t *testing.T) *exec.Cmd {
 	file := filepath.Join(t.TempDir(), "fetch.sh")
 	writeFile(t, file, f.script(t))
 	cmd := exec.CommandContext(t.Context(), filepath.Join(firstOf(f.path, f.shell)), file)
+	cmd.Dir = f.dir
 	cmd.Env = []string{"PATH=" + f.path}
 	for name, value := range f.env {
 		cmd.Env = append(cmd.Env, name+"="+value)
