@@ -56,7 +56,7 @@ func (l *leaving) undo(ctx context.Context) error {
 func (l *leaving) undoOthers(ctx context.Context, loggedOut bool) error {
 	noted := l.session.note(func(r *record) { r.Login = r.Login && !loggedOut })
 	if loggedOut && l.session.Daemon.light() {
-		l.session.clear() // what cannot be removed yet is for remove
+		l.session.clear(tailscaled.StateName) // what cannot be removed yet is for remove
 	}
 	return errors.Join(noted, l.unlink(ctx), l.revoke(ctx), l.discard())
 }

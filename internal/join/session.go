@@ -183,8 +183,9 @@ func (s *session) append(mode int) error {
 	return nil
 }
 
-// clear removes what the directory holds but for the session's file.
-func (s *session) clear() error { return s.dir.Clear(fileName) }
+// clear removes what the directory holds but for the session's file, and what
+// else keep names.
+func (s *session) clear(keep ...string) error { return s.dir.Clear(append(keep, fileName)...) }
 
 // remove removes the directory, and the session's file after all else: while
 // anything is there, another leave finds it.

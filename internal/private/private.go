@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 )
 
 // A Dir is an open directory of one user. Everything reached through it lies
@@ -135,11 +136,11 @@ func (d *Dir) ReadEnd(name string, limit int64) ([]byte, error) {
 	return io.ReadAll(io.NewSectionReader(file, max(0, end-limit), limit))
 }
 
-// Clear removes everything in the directory except keep.
-func (d *Dir) Clear(keep string) error {
+// Clear removes everything in the directory except what keep names.
+func (d *Dir) Clear(keep ...string) error {
 	names, err := d.names()
 	for _, name := range names {
-		if name != keep {
+		if !slices.Contains(keep, name) {
 			err = errors.Join(err, d.Delete(name))
 		}
 	}

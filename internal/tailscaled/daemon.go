@@ -47,7 +47,7 @@ type Daemon struct {
 // Names of what lies in a session's directory.
 const (
 	logName   = "tailscaled.log"
-	stateName = "state"
+	StateName = "state" // with the daemon's socket, by which a Stopping may have to find it
 	pathName  = "path"
 )
 
@@ -86,7 +86,7 @@ func (c Config) service(ctx context.Context) (*Daemon, error) {
 // prepare lays out the directory: the link by which the daemon is known, and
 // the few programs that it may call.
 func (c Config) prepare() error {
-	for _, dir := range []string{stateName, pathName} {
+	for _, dir := range []string{StateName, pathName} {
 		if err := c.Session.MkdirAll(dir, 0o700); err != nil {
 			return err
 		}
@@ -136,7 +136,7 @@ func Attach(dir, socket string, pid int) *Daemon {
 	return d
 }
 
-var errForeign = errors.New("another tailscaled answers there")
+var errForeign = errors.New("another tailscaled answers where this one should")
 
 // dial connects to this daemon and to no other: where `tailscale` looks for
 // one, the host's or that of another join may have taken its place.
@@ -159,14 +159,23 @@ const between = 500 * time.Microsecond
 var errExited = errors.New("tailscaled ended")
 
 // awaitSocket returns when the socket accepts. The daemon itself holds the
-// first call until its backend is up.
+// first call until its backend is up. Another tailscaled may still be about to
+// end there.
 func (d *Daemon) awaitSocket(ctx context.Context) error {
 	tick := time.NewTicker(between)
 	defer tick.Stop()
+	var foreignSince time.Time
 	for {
 		conn, err := d.dial(ctx, "", "")
-		if err == nil {
+		switch {
+		case err == nil:
 			return conn.Close()
+		case !errors.Is(err, errForeign):
+			foreignSince = time.Time{}
+		case foreignSince.IsZero():
+			foreignSince = time.Now()
+		case time.Since(foreignSince) > burial:
+			return d.describeForeign()
 		}
 		select {
 		case <-tick.C:
@@ -176,4 +185,10 @@ func (d *Daemon) awaitSocket(ctx context.Context) error {
 			return ctx.Err()
 		}
 	}
+}
+
+// describeForeign is errForeign with the process that answers.
+func (d *Daemon) describeForeign() error {
+	pid, _ := listenerAt(d.Socket)
+	return fmt.Errorf("%w: pid %d (%s) listens on %s, and ours is pid %d", errForeign, pid, ProgramOf(pid), d.Socket, d.process.pid)
 }

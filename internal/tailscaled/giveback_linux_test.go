@@ -115,10 +115,10 @@ func mustStopBySudo(t *testing.T, path string) {
 func TestRootStop_removesWhatRootsDaemonWrote(t *testing.T) {
 	mustBeRoot(t)
 	session := made(t, ada)
-	mustWrite(t, filepath.Join(session, stateName, "ssh", "ssh_host_ed25519_key"))
+	mustWrite(t, filepath.Join(session, StateName, "ssh", "ssh_host_ed25519_key"))
 	mustWrite(t, filepath.Join(session, "kept"))
 	mustStopBySudo(t, session)
-	if exists(filepath.Join(session, stateName)) || !exists(filepath.Join(session, "kept")) {
+	if exists(filepath.Join(session, StateName)) || !exists(filepath.Join(session, "kept")) {
 		t.Error("the state, and nothing else, was to be removed")
 	}
 }
@@ -128,7 +128,7 @@ func TestRootStop_followsNoLink(t *testing.T) {
 	victim := t.TempDir()
 	mustWrite(t, filepath.Join(victim, "data"))
 	session := made(t, ada)
-	must(t, os.Symlink(victim, filepath.Join(session, stateName)))
+	must(t, os.Symlink(victim, filepath.Join(session, StateName)))
 	mustStopBySudo(t, session)
 	if !exists(filepath.Join(victim, "data")) {
 		t.Error("a link led root out of the session")

@@ -50,18 +50,22 @@ func (c Config) newLaunch() launch {
 	return launch{Dir: c.Dir, dir: c.Session, Args: c.flags(), Env: c.environment(), TUN: c.Rights.TUN, program: c.Binary.file, tied: c.Tied}
 }
 
-// flags are ours, then the user's, which win.
+// flags are ours, then the user's. Of two alike the last one counts, but the
+// first one stays whatever follows: see isDaemon.
 func (c Config) flags() []string {
 	socket, state := c.paths()
 	flags := []string{
+		stateFlag(c.Dir),
 		"--socket=" + socket,
-		"--statedir=" + state,
 		"--state=mem:",
 		"--tun=" + c.tun(),
 		"--port=0",
 	}
+	if c.Rights.Nobody {
+		flags = append(flags, "--statedir="+state)
+	}
 	if c.StateDir != "" {
-		flags[1], flags[2] = "--statedir="+c.StateDir, "--state="+filepath.Join(c.StateDir, "tailscaled.state")
+		flags = append(flags, "--statedir="+c.StateDir, "--state="+filepath.Join(c.StateDir, "tailscaled.state"))
 	}
 	if c.Proxy != "" {
 		flags = append(flags, "--socks5-server="+c.Proxy, "--outbound-http-proxy-listen="+c.Proxy)
@@ -72,13 +76,16 @@ func (c Config) flags() []string {
 	return append(flags, c.Args...)
 }
 
+// stateFlag is the daemon's flag for its own directory in the session's.
+func stateFlag(session string) string { return "--statedir=" + filepath.Join(session, StateName) }
+
 // paths are the daemon's socket and its own directory, as it calls them: one
 // that runs apart is in there, and knows no other way.
 func (c Config) paths() (socket, state string) {
 	if c.Rights.Nobody {
 		return filepath.Base(c.SocketPath()), "."
 	}
-	return c.SocketPath(), filepath.Join(c.Dir, stateName)
+	return c.SocketPath(), filepath.Join(c.Dir, StateName)
 }
 
 func (c Config) tun() string {

@@ -97,14 +97,14 @@ func (l launch) runApart(cmd *exec.Cmd) (release func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := l.dir.Lchown(stateName, id, id); err != nil {
+	if err := l.dir.Lchown(StateName, id, id); err != nil {
 		return nil, err
 	}
 	program, err := l.programForAll()
 	if err != nil {
 		return nil, err
 	}
-	dir, err := l.dir.Open(stateName)
+	dir, err := l.dir.Open(StateName)
 	if err != nil {
 		program.Close()
 		return nil, err

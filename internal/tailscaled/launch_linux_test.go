@@ -19,7 +19,7 @@ func mustLaunch(t *testing.T, l launch, apart bool) (pid int) {
 	t.Helper()
 	l.dir = mustSession(t)
 	l.Dir, l.Args = l.dir.Path, []string{"600"}
-	must(t, l.dir.Mkdir(stateName, 0o700), alias("/bin/sleep", filepath.Join(l.Dir, linkName)))
+	must(t, l.dir.Mkdir(StateName, 0o700), alias("/bin/sleep", filepath.Join(l.Dir, linkName)))
 	p, err := l.start(apart)
 	must(t, err)
 	t.Cleanup(func() { kill(p.pid); <-p.exited })

@@ -18,7 +18,7 @@ const linkName = "tailscaled"
 
 // SocketIn is the LocalAPI's socket in a session's directory. Where that path is
 // too long for a socket, a ShortPath leads to it.
-func SocketIn(dir string) string { return filepath.Join(dir, stateName, "s") }
+func SocketIn(dir string) string { return filepath.Join(dir, StateName, "s") }
 
 // alias makes a program known by another path.
 func alias(program, path string) error {

@@ -6,15 +6,17 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// processesNamed lists the processes of the right owner whose argv[0] is name.
-// If the noted one is not among them it looks at all: a process may run whose
+// processesNamed lists the processes of the right owner that are the daemon
+// called name: see isDaemon. If the noted one is not among them it looks at all: a process may run whose
 // number nothing had time to write down.
 func processesNamed(name string, noted int, by owner) []int {
 	matches := func(pid int) bool { return belongsTo(pid, by) && isNamed(pid, name) }
@@ -45,7 +47,7 @@ func processes(match func(pid int) bool) []int {
 // belongsTo reports whether a process runs, and has the right owner. The real
 // user ID counts too: any user can run a setuid program, under any name.
 func belongsTo(pid int, by owner) bool {
-	status, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "status"))
+	status, err := os.ReadFile(inProc(pid, "status"))
 	if err != nil {
 		return false
 	}
@@ -63,33 +65,39 @@ func argumentsOf(pid int) []string {
 // commandLine is the arguments of a process, each with a zero byte at its end;
 // nothing if it has ended.
 func commandLine(pid int) []byte {
-	line, _ := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "cmdline"))
+	line, _ := os.ReadFile(inProc(pid, "cmdline"))
 	return line
 }
 
-// isNamed reports whether argv[0] of a process is name. It is not if the
+// isNamed reports whether a process is the daemon called name. It is not if the
 // process has ended.
 func isNamed(pid int, name string) bool {
 	for deadline := time.Now().Add(time.Second); ; <-time.After(between) {
-		line := commandLine(pid)
-		if len(line) == 0 && isStarting(pid, name) && time.Now().Before(deadline) {
-			continue
+		if len(commandLine(pid)) > 0 || !isStarting(pid, name) || time.Now().After(deadline) {
+			return isDaemon(argumentsOf(pid), name)
 		}
-		first, _, _ := bytes.Cut(line, []byte{0})
-		return string(first) == name
 	}
 }
 
-// isStarting reports that a process runs name's program and has no arguments
-// yet: the kernel sets them at the end of an exec, after it has closed the
-// files by which we are told that the exec was done.
+// isDaemon reports whether a command line is of the daemon called name: that is
+// its argv[0]. An emulated machine puts an interpreter and the program's path
+// before the arguments, and drops argv[0] unless it is told to keep it (flag P
+// in Linux's binfmt-misc.rst). Then the daemon is known by its first flag.
+func isDaemon(args []string, name string) bool {
+	return args[0] == name || slices.Contains(args[1:min(len(args), 4)], stateFlag(filepath.Dir(name)))
+}
+
+// isStarting reports that a process runs name's program, or the interpreter that
+// runs this one, and has no arguments yet: the kernel sets them at the end of an
+// exec, after it has closed the files by which we are told that the exec was
+// done.
 func isStarting(pid int, name string) bool {
-	running, err := os.Stat(filepath.Join("/proc", strconv.Itoa(pid), "exe"))
+	running, err := os.Stat(inProc(pid, "exe"))
 	if err != nil {
 		return false
 	}
 	program, err := os.Stat(name)
-	return err == nil && os.SameFile(program, running)
+	return err == nil && os.SameFile(program, running) || interpreter() != "" && exeOf(pid) == interpreter()
 }
 
 // listensAs reports whether the process that listens at the other end has this
@@ -101,7 +109,7 @@ func listensAs(conn net.Conn, name string, noted int, by owner) bool {
 		return false
 	}
 	pid := int(peer.Pid)
-	if _, err := os.Stat(filepath.Join("/proc", strconv.Itoa(pid), "cmdline")); err != nil {
+	if _, err := os.Stat(inProc(pid, "cmdline")); err != nil {
 		return pid == noted
 	}
 	return isNamed(pid, name)
@@ -117,8 +125,43 @@ func peerOf(conn net.Conn) (peer *unix.Ucred, err error) {
 }
 
 // ProgramOf is the path of a process's program, "" if there is no such
-// process or it is another user's.
+// process or it is another user's. It looks through the interpreter that this
+// process runs under, too.
 func ProgramOf(pid int) string {
-	program, _ := os.Readlink(filepath.Join("/proc", strconv.Itoa(pid), "exe"))
+	program := exeOf(pid)
+	if program == "" || program != interpreter() {
+		return program
+	}
+	args := argumentsOf(pid)
+	if len(args) < 2 {
+		return ""
+	}
+	path := args[1]
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(inProc(pid, "cwd"), path)
+	}
+	program, _ = filepath.EvalSymlinks(path)
 	return program
+}
+
+// interpreter is the program that runs this one on an emulated machine, "" on
+// any other. Emulators let /proc/self/exe lead to the emulated program;
+// thread-self is the kernel's.
+var interpreter = sync.OnceValue(func() string {
+	running, _ := os.Readlink("/proc/thread-self/exe")
+	if own, _ := os.Readlink("/proc/self/exe"); own == running {
+		return ""
+	}
+	return running
+})
+
+// exeOf is the file that the kernel runs as a process.
+func exeOf(pid int) string {
+	program, _ := os.Readlink(inProc(pid, "exe"))
+	return program
+}
+
+// inProc is the path of what the kernel tells of a process.
+func inProc(pid int, name string) string {
+	return filepath.Join("/proc", strconv.Itoa(pid), name)
 }

@@ -1,6 +1,7 @@
 package tailscaled
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -45,6 +46,103 @@ func TestProcessesNamed_areOfTheRightOwnerAndExactlyTheName(t *testing.T) {
 	}
 }
 
+func TestIsDaemon_looksThroughAnInterpreter(t *testing.T) {
+	const session = "/tmp/tj-x"
+	flags := func(dir string) []string {
+		return Config{Dir: dir, Rights: Rights{Nobody: true}, StateDir: "/kept", Args: []string{"--statedir=/other"}}.flags()
+	}
+	own, qemu := flags(session), "/usr/bin/qemu-aarch64-static"
+	for name, tt := range map[string]struct {
+		line []string
+		want bool
+	}{
+		"the daemon":              {append([]string{session + "/tailscaled"}, own...), true},
+		"emulated":                {append([]string{qemu, session + "/tailscaled"}, own...), true},
+		"emulated, an open file":  {append([]string{qemu, "/proc/self/fd/3"}, own...), true},
+		"emulated, with its name": {append([]string{qemu, "/proc/self/fd/3", session + "/tailscaled"}, own...), true},
+		"another session's":       {append([]string{qemu, "/proc/self/fd/3"}, flags(session+"2")...), false},
+		"a reader of its program": {[]string{"sha256sum", session + "/tailscaled"}, false},
+		"one that names it later": {append([]string{"sh", "-c", "sleep 1", "sh"}, own...), false},
+		"one that has ended":      {[]string{""}, false},
+	} {
+		if got := isDaemon(tt.line, session+"/tailscaled"); got != tt.want {
+			t.Errorf("%s: got %t", name, got)
+		}
+	}
+}
+
+// listeningIn makes this test a process that listens in a session's directory, instead of a test.
+const listeningIn = "TAILJOIN_TEST_LISTENING"
+
+// mustListen runs a process that listens on a session's socket, by whose command
+// line nothing can be told.
+func mustListen(t *testing.T, session string) *exec.Cmd {
+	t.Helper()
+	return mustListenAs(t, session, os.Geteuid())
+}
+
+// mustListenAs is mustListen for a process of this user.
+func mustListenAs(t *testing.T, session string, uid int) *exec.Cmd {
+	t.Helper()
+	state := filepath.Join(session, StateName)
+	must(t, os.Mkdir(state, 0o700), os.Chown(state, uid, -1))
+	dir, err := os.Open(state) // another user cannot go there
+	must(t, err)
+	defer dir.Close()
+	cmd := exec.Command("/proc/self/exe", "-test.run=^TestStop_findsTheDaemonByItsSocket$")
+	cmd.Env = append(os.Environ(), listeningIn+"=/proc/self/fd/3/"+filepath.Base(SocketIn("")))
+	cmd.ExtraFiles = []*os.File{dir}
+	if uid != os.Geteuid() {
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(uid)}}
+	}
+	must(t, cmd.Start())
+	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
+	for !Answers(SocketIn(session)) {
+		time.Sleep(time.Millisecond)
+	}
+	return cmd
+}
+
+// Without /proc, or under an interpreter that hides all arguments, only the
+// socket tells which process is the daemon.
+func TestStop_findsTheDaemonByItsSocket(t *testing.T) {
+	if socket := os.Getenv(listeningIn); socket != "" {
+		_, err := net.Listen("unix", socket)
+		must(t, err)
+		time.Sleep(time.Minute)
+	}
+	session := t.TempDir()
+	daemon := mustListen(t, session)
+	must(t, Stopping{Dir: session}.Stop(t.Context()))
+	if !hasExited(daemon.Process.Pid) {
+		t.Error("the daemon still runs")
+	}
+}
+
+func TestStop_endsNoOtherUsersProcessThatListensOnTheSocket(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can run a process of another user")
+	}
+	session := t.TempDir()
+	other := mustListenAs(t, session, stranger)
+	must(t, os.Chown(filepath.Join(session, StateName), 0, 0)) // or it would be a daemon that runs apart
+	err := Stopping{Dir: session}.Stop(t.Context())
+	if !errors.Is(err, ErrStillRuns) || hasExited(other.Process.Pid) {
+		t.Errorf("got %v, want %v and a process that runs", err, ErrStillRuns)
+	}
+}
+
+// The session's directory is the caller's, who may put a link to the socket of
+// any process of root there.
+func TestStop_forACallerOfSudo_endsNothingThatOnlyASocketNames(t *testing.T) {
+	session := t.TempDir()
+	daemon := mustListen(t, session)
+	err := Stopping{Dir: session, forCaller: true}.Stop(t.Context())
+	if !errors.Is(err, ErrStillRuns) || hasExited(daemon.Process.Pid) {
+		t.Errorf("got %v, want %v and a process that runs", err, ErrStillRuns)
+	}
+}
+
 // A user's process that looks like a task of root must not hold a leave up.
 func TestProcessesEnding_areWhatSudoRuns(t *testing.T) {
 	session := t.TempDir()
@@ -84,7 +182,7 @@ func TestDaemonIn_acceptsTheUserThatOwnsTheState(t *testing.T) {
 		t.Skip("only root's daemon runs as another user")
 	}
 	session := t.TempDir()
-	state := filepath.Join(session, stateName)
+	state := filepath.Join(session, StateName)
 	must(t, os.Mkdir(state, 0o700), os.Chown(state, 61500, 61500))
 	for uid, want := range map[int]bool{0: true, 61500: true, 61501: false, stranger: false, 1001: false} {
 		if got := daemonIn(session)(userIDs{uid, uid}); got != want {

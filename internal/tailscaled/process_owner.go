@@ -30,7 +30,7 @@ func sudoOf(caller int) owner {
 // user's, and for root a daemon that runs apart under the user ID that owns its
 // state. If the session was removed, any such ID is accepted.
 func daemonIn(session string) owner {
-	apart, known := private.OwnerOf(filepath.Join(session, stateName))
+	apart, known := private.OwnerOf(filepath.Join(session, StateName))
 	return func(u userIDs) bool {
 		if ownUser(u) {
 			return true

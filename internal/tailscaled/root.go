@@ -184,7 +184,7 @@ func rootStop(ctx context.Context, session rootSession, in []byte) (any, error) 
 	if err := json.Unmarshal(in, &s); err != nil {
 		return nil, err
 	}
-	s.Dir, s.Sudo = session.path, false
+	s.Dir, s.Sudo, s.forCaller = session.path, false, true
 	AwaitRoot(ctx, session.path, session.caller.uid, "start")
 	if err := s.Stop(ctx); err != nil {
 		return nil, err
@@ -196,7 +196,7 @@ func rootStop(ctx context.Context, session rootSession, in []byte) (any, error) 
 func (s Stopping) giveBack(session rootSession) error {
 	var err error
 	if session.dir != nil { // Taildrop's files, profiles, ssh keys: root's, of mode 0700
-		err = session.dir.Delete(stateName)
+		err = session.dir.Delete(StateName)
 	}
 	if s.StateDir != "" {
 		err = errors.Join(err, session.caller.giveState(s.StateDir))

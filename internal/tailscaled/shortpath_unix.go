@@ -57,7 +57,7 @@ func (s ShortPath) make(dir string) error {
 	if err := os.Mkdir(string(s), 0o700); err != nil {
 		return err
 	}
-	return os.Symlink(filepath.Join(dir, stateName), filepath.Join(string(s), shortLink))
+	return os.Symlink(filepath.Join(dir, StateName), filepath.Join(string(s), shortLink))
 }
 
 // Remove removes the directory and its link, if it still is ours. The path may

@@ -32,6 +32,8 @@ type Stopping struct {
 
 	AtOnce bool          // by SIGKILL: it has nothing to log out, restore or save
 	Limit  time.Duration // for the daemon to end by itself; 0 is ten seconds
+
+	forCaller bool // root does this for the user who called sudo, and who may have chosen every field above
 }
 
 // ErrStillRuns means that a daemon could not be ended.
@@ -53,7 +55,7 @@ func (s Stopping) Stop(ctx context.Context) error {
 		errs = append(errs, err)
 		byItself = byItself && !killed
 	}
-	if err := errors.Join(errs...); err != nil {
+	if err := errors.Join(append(errs, s.checkSilent())...); err != nil {
 		return err
 	}
 	if s.TUN {
@@ -64,10 +66,42 @@ func (s Stopping) Stop(ctx context.Context) error {
 	return s.sweep()
 }
 
-// processes lists the processes of the right owner whose first argument is the session's
-// own link: a number alone may belong to another process by now.
+// processes lists the processes of the right owner that are the session's daemon
+// by their command line: a number alone may belong to another process by now.
+// Where command lines do not tell, as without /proc, the daemon's socket does.
 func (s Stopping) processes() []int {
-	return processesNamed(filepath.Join(s.Dir, linkName), s.PID, daemonIn(s.Dir))
+	by := daemonIn(s.Dir)
+	named := processesNamed(filepath.Join(s.Dir, linkName), s.PID, by)
+	if len(named) > 0 || s.forCaller {
+		return named
+	}
+	if pid, user := s.listener(); pid > 0 && by(user) {
+		return []int{pid}
+	}
+	return nil
+}
+
+// listener is the process that listens on the daemon's socket, and its user. The
+// pid is 0 if that is not the daemon: where `tailscale` looks for one, it must be
+// the one that was noted.
+func (s Stopping) listener() (pid int, user userIDs) {
+	if !s.TUN {
+		return listenerAt(SocketIn(s.Dir))
+	}
+	pid, user = listenerAt(DefaultSocket)
+	if pid != s.PID {
+		pid = 0
+	}
+	return pid, user
+}
+
+// checkSilent returns an error if the daemon still answers, since no process
+// could be told to be it.
+func (s Stopping) checkSilent() error {
+	if pid, _ := s.listener(); pid > 0 {
+		return fmt.Errorf("%w: its socket answers (pid %d), but nothing else shows that this process is ours", ErrStillRuns, pid)
+	}
+	return nil
 }
 
 // end ends a daemon. killed means that it had no time to restore anything.
