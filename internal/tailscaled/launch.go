@@ -103,7 +103,7 @@ func (c Config) environment() []string {
 	if c.HostPATH {
 		path = hostPATH()
 	} else {
-		linkPrograms(path)
+		linkHelpers(path)
 	}
 	_, state := c.paths()
 	env := []string{"PATH=" + path, "HOME=" + state, "TS_LOGS_DIR=" + state}
@@ -114,27 +114,39 @@ var systemPath = []string{"/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/us
 
 func hostPATH() string { return strings.Join(systemPath, string(os.PathListSeparator)) }
 
-// needed are the programs by which a daemon changes the resolver's settings, and
-// finds a user whom only a directory such as LDAP knows; and what must exist for each to be of use: "" is nothing more. A container
-// often has a systemctl and no systemd (sd_booted(3) tells), and each call in
-// vain costs 5 ms.
-var needed = []struct{ program, where string }{
-	{"resolvconf", ""},
-	{"systemctl", "/run/systemd/system"},
-	{"restorecon", ""},
-	{"getent", ""},
+// A helper is a program that the daemon runs by its name.
+type helper struct {
+	program string
+	where   string // a path without which the program is of no use; "" if it always is
 }
 
-// linkPrograms gives the daemon what it needs of the host's PATH. One that is
+// helpers are, by operating system, the programs by which a daemon changes the
+// network's settings, and finds a user whom only a directory such as LDAP knows.
+// A container often has a systemctl and no systemd (sd_booted(3) tells), and each
+// call in vain costs 5 ms.
+var helpers = map[string][]helper{
+	"linux": {
+		{"resolvconf", ""},
+		{"systemctl", "/run/systemd/system"},
+		{"restorecon", ""},
+		{"getent", ""},
+	},
+	"darwin": {
+		{"ifconfig", ""},
+		{"route", ""},
+	},
+}
+
+// linkHelpers gives the daemon what it needs of the host's PATH. One that is
 // missing is not an error: most machines have only some.
-func linkPrograms(dir string) {
-	for _, n := range needed {
-		if n.where != "" && !exists(n.where) {
+func linkHelpers(dir string) {
+	for _, h := range helpers[runtime.GOOS] {
+		if h.where != "" && !exists(h.where) {
 			continue
 		}
 		for _, from := range systemPath {
-			if program := filepath.Join(from, n.program); exists(program) {
-				alias(program, filepath.Join(dir, n.program))
+			if program := filepath.Join(from, h.program); exists(program) {
+				alias(program, filepath.Join(dir, h.program))
 				break
 			}
 		}

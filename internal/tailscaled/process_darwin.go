@@ -9,18 +9,20 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/tailjoin/tailjoin/internal/vis"
 	"golang.org/x/sys/unix"
 )
 
 // processesNamed lists the processes of the right owner whose argv[0] is name.
 func processesNamed(name string, _ int, by owner) []int {
+	name = vis.Encode(name)
 	return processes(by, func(command string) bool { return command == name || strings.HasPrefix(command, name+" ") })
 }
 
 // processesEnding lists the processes of the right owner whose last arguments
 // are these.
 func processesEnding(by owner, args ...string) []int {
-	end := " " + strings.Join(args, " ")
+	end := " " + vis.Encode(strings.Join(args, " "))
 	return processes(by, func(command string) bool { return strings.HasSuffix(command, end) })
 }
 
@@ -94,9 +96,10 @@ func ProgramOf(pid int) string {
 	return strings.TrimSpace(string(out))
 }
 
-// ps gets nothing of a job's environment, which holds tokens.
+// ps gets nothing of a job's environment, which holds tokens. Without a locale
+// it prints arguments as vis.Encode does.
 func ps(args ...string) ([]byte, error) {
-	cmd := exec.Command("ps", args...)
+	cmd := exec.Command("/bin/ps", args...)
 	cmd.Env = []string{}
 	return cmd.Output()
 }

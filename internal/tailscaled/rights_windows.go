@@ -1,10 +1,7 @@
-//go:build !linux
-
 package tailscaled
 
 import (
 	"context"
-	"runtime"
 
 	"tailscale.com/paths"
 )
@@ -12,7 +9,7 @@ import (
 // DefaultSocket is where `tailscale` looks for a daemon.
 var DefaultSocket = paths.DefaultTailscaledSocket()
 
-var tunName = map[string]string{"darwin": "utun", "windows": "Tailscale"}[runtime.GOOS]
+const tunName = "Tailscale"
 
 // findNeighbour looks for another tailscaled on this machine.
 func findNeighbour(ctx context.Context) neighbour {
