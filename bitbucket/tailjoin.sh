@@ -103,6 +103,9 @@ tailjoin_fetch() (
 	case $(uname -m) in
 	x86_64 | amd64) arch=amd64 ;;
 	aarch64 | arm64) arch=arm64 ;;
+	armv[678]l) arch=arm ;;
+	i?86) arch=386 ;;
+	riscv64) arch=riscv64 ;;
 	*) die "there is no build for $(uname -m)" ;;
 	esac
 	program=tailjoin-$os-$arch

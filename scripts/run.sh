@@ -114,6 +114,9 @@ esac
 case ${RUNNER_ARCH:-$(uname -m)} in
 X64 | x86_64 | amd64) arch=amd64 ;;
 ARM64 | aarch64 | arm64) arch=arm64 ;;
+ARM | arm | armv[678]l) arch=arm ;;
+X86 | x86 | i?86) arch=386 ;;
+riscv64) arch=riscv64 ;;
 *) unsupported "${RUNNER_ARCH:-$(uname -m)}" ;;
 esac
 binary=tailjoin-$os-$arch

@@ -31,7 +31,7 @@ func known(i *issuer) (*oidc.Issuer, *clock) {
 // lasting is a token that outlives every test's clock.
 func (i *issuer) lasting(t *testing.T, with jose.JSONWebKey) secret.Text {
 	t.Helper()
-	return secret.New(i.sign(t, with, map[string]any{"exp": time.Now().Add(24 * time.Hour).Unix(), "n": 9007199254740993}, nil))
+	return secret.New(i.sign(t, with, map[string]any{"exp": time.Now().Add(24 * time.Hour).Unix(), "n": int64(9007199254740993)}, nil))
 }
 
 func TestIssuer_takesANewKeyAndForgetsAnOldOne(t *testing.T) {

@@ -197,7 +197,7 @@ func (r random) value(deep int) any {
 	case 0:
 		return one[any](r, true, false, nil)
 	case 1:
-		return one[any](r, 0, 17, -1, 1.5, 7000000001, json.Number("1e21"), json.Number("12345678901234567890"), json.Number("1.0"), json.Number("1E2"))
+		return one[any](r, 0, 17, -1, 1.5, int64(7000000001), json.Number("1e21"), json.Number("12345678901234567890"), json.Number("1.0"), json.Number("1E2"))
 	case 2:
 		if deep > 0 {
 			return []any{r.value(deep - 1)}

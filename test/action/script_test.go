@@ -5,12 +5,12 @@ package action
 import (
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/tailjoin/tailjoin/test/platforms"
 )
 
 // These tests run scripts/run.sh in trees of their own, whose "binary" is a script that says what it was run with.
@@ -23,19 +23,22 @@ const (
 )
 
 func TestRun_takesTheBinaryThatTheCommitCarries(t *testing.T) {
-	for _, of := range []struct{ os, arch, binary string }{
-		{"Linux", "X64", "tailjoin-linux-amd64"},
-		{"Linux", "ARM64", "tailjoin-linux-arm64"},
-		{"macOS", "ARM64", "tailjoin-darwin-arm64"},
-		{"Windows", "X64", "tailjoin-windows-amd64.exe"},
-		{"", "", "tailjoin-" + runtime.GOOS + "-" + runtime.GOARCH}, // not a runner: the machine's own words
-	} {
-		t.Run(of.binary, func(t *testing.T) {
+	for _, p := range platforms.All(t, root) {
+		t.Run(p.OS+" "+p.Runner, func(t *testing.T) {
 			s := newScript(t)
-			s.put(t, "dist/"+of.binary, binary)
-			s.env = append(s.env, "RUNNER_OS="+of.os, "RUNNER_ARCH="+of.arch)
+			s.put(t, "dist/"+p.Program(), binary)
+			s.env = append(s.env, "RUNNER_OS="+p.RunnerOS(), "RUNNER_ARCH="+p.Runner)
 			s.want(t, "join", 0, "ran join bundle dist\n")
 		})
+		for _, machine := range p.Machines { // not a runner: the machine's own words
+			t.Run(p.OS+" "+machine, func(t *testing.T) {
+				s := newScript(t)
+				s.put(t, "dist/"+p.Program(), binary)
+				s.put(t, "bin/uname", "#!/bin/sh\n[ $1 = -m ] && echo "+machine+" || echo "+p.System()+"\n")
+				s.env = append(s.env, "PATH="+filepath.Join(s.dir, "bin")+":"+os.Getenv("PATH"), "RUNNER_OS=", "RUNNER_ARCH=")
+				s.want(t, "join", 0, "ran join bundle dist\n")
+			})
+		}
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/tailjoin/tailjoin/test/platforms"
 	"golang.org/x/sys/unix"
 )
 
@@ -271,14 +272,19 @@ func TestFetch_ofNoReleaseSaysSo(t *testing.T) {
 }
 
 func TestFetch_onOtherPlatforms(t *testing.T) {
-	for _, machine := range []struct{ system, machine, want string }{
-		{"Darwin", "arm64", "tailjoin-darwin-arm64"},
-		{"Linux", "aarch64", "tailjoin-linux-arm64"},
-		{"MINGW64_NT-10.0-20348", "x86_64", "tailjoin-windows-amd64.exe"},
+	type machine struct{ system, machine, want string }
+	machines := []machine{
 		{"Linux", "s390x", "there is no build for s390x"},
+		{"Linux", "armv5tel", "there is no build for armv5tel"},
 		{"FreeBSD", "amd64", "there is no build for FreeBSD"},
 		{"Linux", "arm64", "this release has no build for linux/arm64"}, // SHA256SUMS names this machine's alone
-	} {
+	}
+	for _, p := range platforms.All(t, root) {
+		for _, name := range p.Machines {
+			machines = append(machines, machine{p.System(), name, p.Program()})
+		}
+	}
+	for _, machine := range machines {
 		t.Run(machine.system+" "+machine.machine, func(t *testing.T) {
 			f := newFetching(t)
 			writeFile(t, filepath.Join(f.home, "bin", "uname"), `#!/bin/sh
