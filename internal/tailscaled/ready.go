@@ -49,17 +49,29 @@ func rest(ctx context.Context) bool {
 // Ping returns when the peer has answered a packet: directly, or through a
 // relay. peer is an IP address or a name, short or full.
 func (d *Daemon) Ping(ctx context.Context, peer string) (*ipnstate.PingResult, error) {
-	return until(ctx, func(ctx context.Context) (*ipnstate.PingResult, error) { return d.pingOnce(ctx, peer) })
+	p := pinger{d, shortestPing}
+	return until(ctx, func(ctx context.Context) (*ipnstate.PingResult, error) { return p.ping(ctx, peer) })
 }
 
-func (d *Daemon) pingOnce(ctx context.Context, peer string) (*ipnstate.PingResult, error) {
-	ip, err := d.resolve(ctx, peer)
+// A pinger waits longer for the answer with each ping. The first one often meets
+// a peer that has not heard of this node yet, and drops it.
+type pinger struct {
+	*Daemon
+	patience time.Duration
+}
+
+// The second ping waits long enough for a relay on another continent.
+const shortestPing, longestPing = 250 * time.Millisecond, 2 * time.Second
+
+func (p *pinger) ping(ctx context.Context, peer string) (*ipnstate.PingResult, error) {
+	ip, err := p.resolve(ctx, peer)
 	if err != nil {
 		return nil, err
 	}
-	try, cancel := context.WithTimeout(ctx, 2*time.Second)
+	try, cancel := context.WithTimeout(ctx, p.patience)
 	defer cancel()
-	result, err := d.Local.Ping(try, ip, tailcfg.PingDisco)
+	p.patience = min(2*p.patience, longestPing)
+	result, err := p.Local.Ping(try, ip, tailcfg.PingDisco)
 	if err != nil {
 		return nil, err
 	}
@@ -113,10 +125,10 @@ func isCalled(p *ipnstate.PeerStatus, name string) bool {
 // operating system if the daemon has a network interface, as a later step
 // will do it, else through the daemon.
 func (d *Daemon) Reach(ctx context.Context, target string, throughOS bool) error {
-	awake := false
+	awake, p := false, pinger{d, shortestPing}
 	_, err := until(ctx, func(ctx context.Context) (struct{}, error) {
 		if !awake {
-			if err := d.wake(ctx, target); err != nil {
+			if err := p.wake(ctx, target); err != nil {
 				return struct{}{}, err
 			}
 			awake = true
@@ -126,22 +138,30 @@ func (d *Daemon) Reach(ctx context.Context, target string, throughOS bool) error
 	return err
 }
 
-// wake pings the peer that carries what goes to target, if one does. A peer that
-// has not heard of this node yet drops what it sends: the next handshake of
-// WireGuard is 5 s later, the next ping at once.
-func (d *Daemon) wake(ctx context.Context, target string) error {
+// settle is how long a peer that already answers pings may need until WireGuard
+// knows a new node there, too. Both follow from the same network map.
+const settle = 30 * time.Millisecond
+
+// wake pings the peer that carries what goes to target, if one does, and waits
+// until it takes a handshake. A peer that has not heard of this node yet drops
+// what it sends: the next handshake of WireGuard is 5 s later, the next ping at
+// once.
+func (p *pinger) wake(ctx context.Context, target string) error {
 	host, _, err := net.SplitHostPort(target)
 	if err != nil {
 		return err
 	}
-	status, err := d.Local.Status(ctx)
+	status, err := p.Local.Status(ctx)
 	if err != nil {
 		return err
 	}
-	for _, p := range status.Peer {
-		if len(p.TailscaleIPs) > 0 && (isCalled(p, host) || routes(p, host)) {
-			_, err := d.pingOnce(ctx, p.TailscaleIPs[0].String())
-			return err
+	for _, peer := range status.Peer {
+		if len(peer.TailscaleIPs) > 0 && (isCalled(peer, host) || routes(peer, host)) {
+			if _, err := p.ping(ctx, peer.TailscaleIPs[0].String()); err != nil {
+				return err
+			}
+			time.Sleep(settle)
+			return nil
 		}
 	}
 	return nil
