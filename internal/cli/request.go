@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 
@@ -172,7 +171,7 @@ func (f *front) fillInstall(in *inputs, r *join.Request) (err error) {
 		return err
 	}
 	r.Install = tailscaled.Install{
-		Mode: mode, Path: in.tailscalePath, Version: in.version, SHA256: in.sha256sum, Full: r.Up.Needs != "" || needsMSI(r.Network), Needs: r.Up.Needs,
+		Mode: mode, Path: in.tailscalePath, Version: in.version, SHA256: in.sha256sum, Full: r.Up.Needs != "", Needs: r.Up.Needs,
 		BundleDir: cmp.Or(in.bundle, filepath.Dir(f.Self)), CacheDir: f.job.CacheDir, Mirror: in.mirror,
 		SearchPath: filepath.SplitList(f.env("PATH")), HTTP: &http.Client{}, Log: f.log(in.logMode),
 	}
@@ -185,12 +184,6 @@ func (f *front) fillInstall(in *inputs, r *join.Request) (err error) {
 		}
 	}
 	return r.Install.Check()
-}
-
-// needsMSI: a network interface on Windows takes a driver that only Tailscale's
-// own installer brings.
-func needsMSI(network tailscaled.Wish) bool {
-	return runtime.GOOS == "windows" && network != tailscaled.WantUserspace
 }
 
 // passed are the variables of a job that a daemon inherits. Nothing else is:

@@ -28,6 +28,8 @@ type limits struct {
 	logOut time.Duration
 	api    time.Duration // for a deletion, and for a revocation
 	stop   time.Duration // for the daemon to end by itself
+
+	uninstall time.Duration // of Tailscale's MSI, or for its installation to end
 }
 
 // With the join that may have to be ended first, Leave stays under 45 s, which
@@ -35,9 +37,9 @@ type limits struct {
 // of that, as by Buildkite's agent, it is brisk. A join that was cancelled has
 // five seconds; what it does not manage is for Leave.
 var (
-	patient = limits{settle: 3 * time.Second, logOut: 6 * time.Second, api: 6 * time.Second, stop: 8 * time.Second}
-	brisk   = limits{settle: time.Second, logOut: 3 * time.Second, api: 1500 * time.Millisecond, stop: 2 * time.Second}
-	hasty   = limits{settle: time.Second, logOut: time.Second, api: time.Second, stop: time.Second}
+	patient = limits{settle: 3 * time.Second, logOut: 6 * time.Second, api: 6 * time.Second, stop: 8 * time.Second, uninstall: 30 * time.Second}
+	brisk   = limits{settle: time.Second, logOut: 3 * time.Second, api: 1500 * time.Millisecond, stop: 2 * time.Second, uninstall: 8 * time.Second}
+	hasty   = limits{settle: time.Second, logOut: time.Second, api: time.Second, stop: time.Second, uninstall: 2 * time.Second}
 )
 
 func limitsWithin(ctx context.Context) limits {

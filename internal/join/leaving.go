@@ -137,6 +137,9 @@ func gone(err error) error {
 }
 
 func (l *leaving) stopDaemon(ctx context.Context, atOnce bool) error {
+	if l.session.Product != "" {
+		return l.uninstall(ctx)
+	}
 	state := l.session.Daemon
 	if !state.Started {
 		return nil
@@ -152,6 +155,14 @@ func (l *leaving) stopDaemon(ctx context.Context, atOnce bool) error {
 		return err
 	}
 	return tailscaled.ShortPath(state.Short).Remove()
+}
+
+// uninstall removes the service that Tailscale's installer brought for the join.
+func (l *leaving) uninstall(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, l.limits.uninstall)
+	defer cancel()
+	l.Log.Info("uninstalling Tailscale, which the join installed")
+	return tailscaled.Uninstall(ctx, l.session.Product)
 }
 
 // bySudo reports that the join had root's rights by sudo, and that we need it too.

@@ -46,6 +46,10 @@ func begin(ctx context.Context, r Request, d Deps, tied bool) (*joining, error) 
 	}
 	r.Install.Session, r.Install.Own = s.ID, filepath.Join(r.Dir, "cache")
 	j := &joining{Request: r, Deps: d, session: s, phases: startPhases(), tied: tied}
+	j.Install.Installing = j.noteProduct
+	if j.Install.Interface = j.Network; j.needsInterface() {
+		j.Install.Interface = tailscaled.WantTUN
+	}
 	ctx, cancel := context.WithTimeoutCause(ctx, r.Timeout-reserve(r.Timeout), errTimeout)
 	defer cancel()
 	if err := j.run(ctx); err != nil {

@@ -41,6 +41,8 @@ type record struct {
 	Node   string      `json:"node,omitempty"` // ID, once it is known
 	Login  bool        `json:"login"`          // the daemon was given a key
 
+	Product string `json:"product,omitempty"` // of an MSI that may have been installed for this join
+
 	Links []link `json:"links,omitempty"`
 }
 

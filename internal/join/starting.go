@@ -3,6 +3,7 @@ package join
 import (
 	"context"
 	"errors"
+	"runtime"
 
 	"github.com/tailjoin/tailjoin/internal/diag"
 	"github.com/tailjoin/tailjoin/internal/tailscaled"
@@ -17,6 +18,9 @@ func (j *joining) waitingDaemon(ctx context.Context) (*tailscaled.Login, error) 
 	end := j.phases.measure("install")
 	binary, err := j.Install.Find(ctx)
 	end()
+	if refused, ok := errors.AsType[*tailscaled.NoInterfaceError](err); ok {
+		return nil, j.noInterface(refused.Reason, nil)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -25,7 +29,15 @@ func (j *joining) waitingDaemon(ctx context.Context) (*tailscaled.Login, error) 
 	return j.startDaemon(ctx, rights)
 }
 
+// noteProduct notes what a leave is to uninstall.
+func (j *joining) noteProduct(product string) error {
+	return j.session.note(func(r *record) { r.Product = product })
+}
+
 func (j *joining) startDaemon(ctx context.Context, choice tailscaled.Choice) (*tailscaled.Login, error) {
+	if j.result.Binary.Service {
+		choice = tailscaled.Choice{Rights: tailscaled.Rights{TUN: true}}
+	}
 	if choice.Reason != "" && j.needsInterface() {
 		return nil, j.noInterface(choice.Reason, nil)
 	}
@@ -34,7 +46,7 @@ func (j *joining) startDaemon(ctx context.Context, choice tailscaled.Choice) (*t
 	}
 	defer j.phases.measure("daemon")()
 	login, err := j.startWith(ctx, choice)
-	if err == nil || !choice.TUN || ctx.Err() != nil {
+	if err == nil || !choice.TUN || j.result.Binary.Service || ctx.Err() != nil {
 		return login, err
 	}
 	if j.needsInterface() {
@@ -54,16 +66,23 @@ func (j *joining) needsInterface() bool {
 	return j.Network == tailscaled.WantTUN || j.Network == tailscaled.Any && j.Up.ExitNode != ""
 }
 
+// interfaceTakes is what a machine has to have for a network interface, on
+// Windows and on others.
+var interfaceTakes = map[bool]string{
+	true: "an administrator, no other Tailscale on the machine, and Tailscale's installer, which install: auto and\n" +
+		"install: download run, and tailscale-path does not",
+	false: "root or passwordless sudo, /dev/net/tun (in a container: --device /dev/net/tun --cap-add NET_ADMIN),\n" +
+		"and no other tailscaled on the machine",
+}
+
 func (j *joining) noInterface(reason string, err error) error {
 	facts := []diag.Fact{{Name: "because", Value: reason}}
-	hint := "it takes root or passwordless sudo, /dev/net/tun (in a container: --device /dev/net/tun --cap-add NET_ADMIN),\n" +
-		"and no other tailscaled on the machine. Or leave out `network: tun`: processes then use the proxies that the\n" +
-		"outputs socks5-proxy and http-proxy name"
-	if j.Network != tailscaled.WantTUN {
+	takes := interfaceTakes[runtime.GOOS == "windows"]
+	hint := "it takes " + takes + ".\nOr leave out `network: tun`: processes then use the proxies that the outputs socks5-proxy and http-proxy name"
+	if j.Network != tailscaled.WantTUN && j.Up.ExitNode != "" {
 		facts = append(facts, diag.Fact{Name: "exit-node", Value: j.Up.ExitNode})
-		hint = "with exit-node all traffic of the job has to go through the tailnet, which takes an interface: root or passwordless\n" +
-			"sudo, /dev/net/tun (in a container: --device /dev/net/tun --cap-add NET_ADMIN), and no other tailscaled on the\n" +
-			"machine. With `network: userspace` only traffic through the proxies goes to the exit node"
+		hint = "with exit-node all traffic of the job has to go through the tailnet, which takes an interface. That takes\n" + takes +
+			".\nWith `network: userspace` only traffic through the proxies goes to the exit node"
 	}
 	if died, ok := errors.AsType[*diag.Problem](err); ok {
 		facts = append(facts, died.Facts...)
@@ -102,9 +121,6 @@ func (j *joining) startWith(ctx context.Context, choice tailscaled.Choice) (logi
 }
 
 func (j *joining) startOnce(ctx context.Context, choice tailscaled.Choice) (*tailscaled.Login, error) {
-	if j.result.Binary.Service {
-		choice = tailscaled.Choice{Rights: tailscaled.Rights{TUN: true}}
-	}
 	config, err := j.config(choice)
 	if err != nil {
 		return nil, err

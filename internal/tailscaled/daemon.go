@@ -80,7 +80,10 @@ func Start(ctx context.Context, c Config) (*Daemon, error) {
 func (c Config) service(ctx context.Context) (*Daemon, error) {
 	d := Attach(c.Dir, DefaultSocket, 0)
 	d.Session, d.CLI = c.Session, c.Binary.CLI
-	return d, d.awaitSocket(ctx)
+	if err := d.awaitSocket(ctx); err != nil {
+		return d, fmt.Errorf("waiting for the Tailscale service, which is %s: %w", serviceState(), err)
+	}
+	return d, nil
 }
 
 // prepare lays out the directory: the link by which the daemon is known, and

@@ -42,7 +42,7 @@ func (in Install) cached(ctx context.Context) (Binary, error) {
 	if _, gone := errors.AsType[*absent](err); err == nil || gone || ctx.Err() != nil {
 		return b, err
 	}
-	if _, unusable := errors.AsType[*cacheError](err); unusable {
+	if _, unusable := errors.AsType[*cacheError](err); unusable || ofMachine(err) {
 		return b, err
 	}
 	in.log().Warn("a cached archive of tailscaled was changed: it is not used", "error", err)
@@ -59,6 +59,11 @@ func (in Install) fetch(ctx context.Context, s shelf) (Binary, error) {
 	version, err := in.versionOn(ctx, s)
 	if err != nil {
 		return Binary{}, in.failed(s, "/", err)
+	}
+	if f.permit != nil {
+		if err := f.permit(ctx, in); err != nil {
+			return Binary{}, err
+		}
 	}
 	path := f.path(version, in.arch())
 	got, err := in.receive(ctx, s, f, path)

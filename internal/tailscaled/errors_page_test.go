@@ -94,8 +94,5 @@ func died(t *testing.T) error {
 // failedMSI is what becomes of an installer that ends with 1603.
 func failedMSI(t *testing.T) error {
 	t.Helper()
-	dir := t.TempDir()
-	write(t, filepath.Join(dir, "msiexec.exe"), "#!/bin/sh\necho 'Fatal error during installation.'\nexit 67\n")
-	t.Setenv("PATH", dir)
-	return runMSI(t.Context(), "received.msi")
+	return notInstalled(&msiError{status: 1603, log: failureIn(fatalLog)})
 }

@@ -29,6 +29,9 @@ type Install struct {
 	Full    bool   // a feature that the small build lacks is wanted: ssh, serve, funnel …
 	Needs   string // the flag of `tailscale up` for which Full is set; "" if another reason
 
+	Interface  Wish                       // decides whether Tailscale's installer may run, on Windows
+	Installing func(product string) error // is told what is about to be installed for the whole machine, "" if nothing is after all; nil is not called
+
 	BundleDir string // tailscaled-OS-ARCH.zst, SHA256SUMS and tailscaled.version
 	CacheDir  string // kept between jobs, where there is such a directory; needed
 	Own       string // the session's own cache directory, used where CacheDir cannot be; empty if not set
@@ -46,6 +49,7 @@ type Install struct {
 	knownSums    map[string]string // by file; nil is the table in the tree
 	silence      time.Duration     // that ends a transfer; 0 is longestSilence
 	installers   []int             // users whose programs on the search path are trusted; nil is root
+	msi          *installer        // nil is Windows' own
 }
 
 // A Binary is a tailscaled that was verified when Find returned it.
@@ -64,7 +68,7 @@ type Binary struct {
 type Mode int
 
 const (
-	Auto     Mode = iota // the bundle; for another wish root's own on the host, or a download; on Windows these two
+	Auto     Mode = iota // the bundle; for another wish root's own on the host, or a download
 	Bundled              // the bundle and nothing else
 	Download             // a package server, or what was fetched from it before
 	Never                // the host and nothing else
@@ -109,7 +113,7 @@ var (
 )
 
 // Find returns the first tailscaled that is as wanted, in the order of Mode.
-// Its errors are Problems with the codes input-invalid, not-installed,
+// Its errors are a *NoInterfaceError, and Problems with the codes input-invalid, not-installed,
 // bundle-missing, version-unknown, version-mismatch, download-failed,
 // checksum-mismatch, signature-invalid, archive-odd, not-runnable,
 // cache-unwritable, install-unsupported and install-failed.
@@ -130,7 +134,7 @@ func (in Install) Find(ctx context.Context) (Binary, error) {
 // find asks the sources in order.
 func (in Install) find(ctx context.Context) (Binary, error) {
 	var missed []diag.Fact
-	for _, s := range sources[in.Mode] {
+	for _, s := range sources[in.searched()] {
 		b, err := s.find(in, ctx)
 		miss, ok := errors.AsType[*absent](err)
 		if !ok {
@@ -140,6 +144,17 @@ func (in Install) find(ctx context.Context) (Binary, error) {
 	}
 	return Binary{}, in.nowhere(missed)
 }
+
+// searched is Mode, or Download for a network interface on Windows, which only
+// Tailscale's installer brings.
+func (in Install) searched() Mode {
+	if in.Mode == Auto && in.needsInstaller() {
+		return Download
+	}
+	return in.Mode
+}
+
+func (in Install) needsInstaller() bool { return in.os() == "windows" && in.Interface == WantTUN }
 
 // Check says what is wrong with the wishes before anything is done: a Problem
 // with the code input-invalid, or nil.
@@ -239,7 +254,7 @@ func (in Install) mayDownload() bool {
 	if in.Mode != Auto {
 		return in.Mode == Download
 	}
-	return in.Full || in.SHA256 != "" || !in.fits(in.bundledVersion()) || formats[in.os()].only
+	return in.Full || in.SHA256 != "" || in.needsInstaller() || !in.fits(in.bundledVersion())
 }
 
 // ownVersion is that of the tailscale.com module in this program, which is what

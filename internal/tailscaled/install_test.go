@@ -41,7 +41,8 @@ func write(t *testing.T, name, content string) {
 	}
 }
 
-// bundleOf makes a bundle for this machine, and for Linux, out of content.
+// bundleOf makes a bundle for this machine, for Linux and for Windows, out of
+// content.
 func bundleOf(t *testing.T, version, content string) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
@@ -51,7 +52,7 @@ func bundleOf(t *testing.T, version, content string) (dir string) {
 	}
 	packed := string(encoder.EncodeAll([]byte(content), nil))
 	var sums string
-	for _, goos := range []string{"linux", runtime.GOOS} {
+	for _, goos := range []string{"linux", "windows", runtime.GOOS} {
 		name := "tailscaled-" + goos + "-" + runtime.GOARCH
 		write(t, filepath.Join(dir, name+".zst"), packed)
 		sums += fmt.Sprintf("%s  %s.zst\n%s  %s\n", sum(packed), name, sum(content), name)

@@ -2,18 +2,86 @@ package tailscaled
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"slices"
-	"strings"
+	"time"
 
 	"github.com/tailjoin/tailjoin/internal/diag"
+	"github.com/tailjoin/tailjoin/internal/lazy"
+	"github.com/tailjoin/tailjoin/internal/retry"
 )
+
+// On Windows a network interface takes a driver that only Tailscale's own
+// installer brings, an MSI: it installs a service for the whole machine. A join
+// runs it if the interface is asked for, or a tailscaled that is not bundled,
+// and a leave uninstalls it. A Tailscale that was there before is another
+// user's: no join installs over it.
+
+// A NoInterfaceError says why this machine lets a join have no network interface.
+type NoInterfaceError struct{ Reason string }
+
+func (e *NoInterfaceError) Error() string { return e.Reason }
+
+// An installer is what Windows knows of MSIs, and does with them.
+type installer struct {
+	verify      func(msi string) error           // its signature
+	productOf   func(msi string) (string, error) // its product code
+	publisherOf func(product string) string      // of an installed product, "" if it is not installed
+	run         func(ctx context.Context, words ...string) error
+
+	programs, data  func() string                    // directories that the MSI makes
+	tailscale       func(ctx context.Context) string // what there is of a Tailscale, "" if nothing
+	isAdministrator func() bool
+}
+
+var windowsInstaller = installer{
+	verify: verifyPublisher, productOf: productOf, publisherOf: publisherOf, run: runMSI,
+	programs: programDir, data: dataDir, tailscale: findTailscale, isAdministrator: isAdministrator,
+}
+
+func (in Install) installer() installer {
+	if in.msi != nil {
+		return *in.msi
+	}
+	return windowsInstaller
+}
+
+// permitMSI returns why Tailscale's installer may not run. A join asks before
+// it downloads, and again before it installs.
+func permitMSI(ctx context.Context, in Install) error {
+	if !in.mayDownload() {
+		return missing("not asked: nothing is installed on the machine by default")
+	}
+	msi := in.installer()
+	return refuseMSI(in.Interface, msi.tailscale(ctx), msi.isAdministrator())
+}
+
+// refuseMSI is permitMSI on a machine where this of a Tailscale was found: ""
+// means nothing.
+func refuseMSI(wish Wish, found string, administrator bool) error {
+	switch {
+	case wish == WantUserspace:
+		return diag.Input("on Windows only the bundled tailscaled runs without a network interface",
+			"leave out version, sha256sum, install: download, and args that the bundled tailscaled lacks; or leave out network: userspace")
+	case found != "":
+		return &NoInterfaceError{found + ", and tailjoin never replaces a Tailscale that was there before"}
+	case !administrator:
+		return &NoInterfaceError{"this job does not run as an administrator, which Tailscale's installer takes"}
+	}
+	return nil
+}
+
+// ofMachine reports that another archive does not help.
+func ofMachine(err error) bool {
+	_, refused := errors.AsType[*NoInterfaceError](err)
+	p, ok := errors.AsType[*diag.Problem](err)
+	return refused || ok && (p.Input || p.Code == "install-failed")
+}
 
 // settleMSI installs a verified MSI for the whole machine, as there is no other
 // form for Windows. What was installed says its version afterwards: the name of
@@ -24,14 +92,13 @@ func settleMSI(ctx context.Context, in Install, got received, version string) (B
 		return Binary{}, err
 	}
 	defer held.Close()
-	msi := held.Name()
-	if err := verifyPublisher(msi); err != nil {
+	if err := in.installer().verify(held.Name()); err != nil {
 		return Binary{}, badPublisher(got, err)
 	}
-	if err := runMSI(ctx, msi); err != nil {
+	if err := in.installMSI(ctx, held.Name()); err != nil {
 		return Binary{}, err
 	}
-	dir := programDir()
+	dir := in.installer().programs()
 	b := Binary{Daemon: filepath.Join(dir, "tailscaled.exe"), CLI: filepath.Join(dir, "tailscale.exe"), Service: true}
 	said, err := askVersion(ctx, b.Daemon, nil)
 	if err != nil {
@@ -65,29 +132,84 @@ func (in Install) hold(got received) (*os.File, error) {
 	return f, nil
 }
 
-// installed are the exit codes of msiexec that mean it is done: also
-// ERROR_SUCCESS_REBOOT_INITIATED and ERROR_SUCCESS_REBOOT_REQUIRED.
-var installed = []int{0, 1641, 3010}
-
-// msiexec gives the arguments: without questions, without a restart, without
-// the window of the app that would ask the user to log in.
-func msiexec(msi string) []string {
-	return []string{"/i", msi, "/quiet", "/norestart", "/L*v", msi + ".log", "TS_NOLAUNCH=1"}
+// installMSI notes the product before it is installed, and takes the note back
+// if another installation kept msiexec from starting.
+func (in Install) installMSI(ctx context.Context, msi string) error {
+	product, err := in.installer().productOf(msi)
+	if err != nil {
+		return fmt.Errorf("reading the product code of the MSI: %w", err)
+	}
+	_, err = retry.Steps(ctx, in.againMSI, func(ctx context.Context) (struct{}, error) {
+		if err := permitMSI(ctx, in); err != nil {
+			return struct{}{}, err
+		}
+		if err := in.note(product); err != nil {
+			return struct{}{}, err
+		}
+		err := in.installer().run(ctx, "/i", msi, "TS_NOLAUNCH=1") // without the window of the app that would ask the user to log in
+		if failed, ok := errors.AsType[*msiError](err); ok && failed.status == statusBusy {
+			return struct{}{}, errors.Join(err, in.note(""))
+		}
+		return struct{}{}, err
+	})
+	return notInstalled(err)
 }
 
-func runMSI(ctx context.Context, msi string) error {
-	out, err := exec.CommandContext(ctx, "msiexec.exe", msiexec(msi)...).CombinedOutput()
-	if exit, ok := err.(*exec.ExitError); ok && slices.Contains(installed, exit.ExitCode()) {
+// note tells the join which product is about to be installed, "" if none is.
+func (in Install) note(product string) error {
+	if in.Installing == nil {
 		return nil
 	}
-	if err != nil {
-		return &diag.Problem{
-			Code:    "install-failed",
-			Summary: "Windows did not install Tailscale",
-			Facts:   []diag.Fact{{Name: "msiexec", Value: strings.TrimSpace(string(out))}},
-			Hint:    "the job must run as an administrator; a newer Tailscale on the machine must go first",
-			Err:     fmt.Errorf("running msiexec: %w", err),
+	return in.Installing(product)
+}
+
+func (in Install) againMSI(_ error, limit time.Duration) {
+	in.log().Info("Windows is installing another program; trying again for "+limit.Round(time.Second).String()+" at most", "status", statusBusy)
+}
+
+// notInstalled explains the failure of an installation. Other errors stay what
+// they are.
+func notInstalled(err error) error {
+	failed, ok := errors.AsType[*msiError](err)
+	if !ok {
+		return err
+	}
+	return &diag.Problem{
+		Code:    "install-failed",
+		Summary: "Windows did not install Tailscale",
+		Facts:   []diag.Fact{{Name: "log", Value: failed.log}},
+		Hint:    cmp.Or(msiHints[failed.status], "the log says what failed: a policy of the machine, or the driver of the network interface.\nWithout `network: tun` no installer is run"),
+		Err:     err,
+	}
+}
+
+// product is the form of an MSI's product code.
+const product lazy.Pattern = `^\{[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\}$`
+
+// Uninstall removes the product that a join noted: its service, its programs and
+// its data. A product that was not installed after all is no error. The name of
+// the product may come from a place that is not trusted: only what Tailscale
+// publishes is removed.
+func Uninstall(ctx context.Context, code string) error { return windowsInstaller.uninstall(ctx, code) }
+
+func (i installer) uninstall(ctx context.Context, code string) error {
+	if !product.Matches(code) {
+		return fmt.Errorf("uninstalling Tailscale: %q is not a product code", code)
+	}
+	_, err := retry.Steps(ctx, nil, func(ctx context.Context) (struct{}, error) {
+		if by := i.publisherOf(code); by != "" && by != publisher {
+			return struct{}{}, fmt.Errorf("the product %s is of %s", code, by)
 		}
+		return struct{}{}, i.run(ctx, "/x", code)
+	})
+	if failed, ok := errors.AsType[*msiError](err); ok && failed.status == statusUnknown {
+		err = nil
+	}
+	if err == nil {
+		err = os.RemoveAll(i.data())
+	}
+	if err != nil {
+		return fmt.Errorf("uninstalling Tailscale: %w", err)
 	}
 	return nil
 }

@@ -3,6 +3,7 @@
 package tailscaled
 
 import (
+	"context"
 	"errors"
 	"os"
 )
@@ -14,3 +15,17 @@ func verifyPublisher(string) error { return errors.New("only Windows can verify 
 func openHeld(name string) (*os.File, error) { return os.Open(name) }
 
 func programDir() string { return "" }
+
+func dataDir() string { return "" }
+
+func msiexecPath() string { return "msiexec.exe" }
+
+func findTailscale(context.Context) string { return "" }
+
+func isAdministrator() bool { return os.Geteuid() == 0 }
+
+func serviceState() string { return "not installed" }
+
+func productOf(string) (string, error) { return "", errors.ErrUnsupported }
+
+func publisherOf(string) string { return "" }

@@ -151,7 +151,9 @@ func (in Install) withoutDownload() string {
 	switch {
 	case in.Needs != "":
 		return "--" + in.Needs + " in args needs a full build, which is downloaded unless the machine has one"
-	case in.Full || formats[in.os()].only:
+	case in.needsInstaller():
+		return "with network: userspace nothing is downloaded"
+	case in.Full:
 		return "the bundled tailscaled will not do here"
 	}
 	return "with install: auto, no version and no sha256sum, nothing is downloaded"

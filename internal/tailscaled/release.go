@@ -39,8 +39,10 @@ type shelf struct {
 type format struct {
 	file  string            // with places for a version and an architecture
 	archs map[string]string // names that are not Go's
-	only  bool              // nothing is bundled for it
 
+	// permit says why what is fetched could not be used, before it is; nil
+	// permits it.
+	permit func(ctx context.Context, in Install) error
 	// unpack fills a scratch directory, before anything is verified.
 	unpack func(ctx context.Context, r io.Reader, dir string) error
 	// settle moves what was verified to where it is run.
@@ -55,8 +57,8 @@ var formats = map[string]format{
 	},
 	"windows": {
 		file:   "tailscale-setup-%s-%s.msi",
-		only:   true,
 		archs:  map[string]string{"386": "x86"},
+		permit: permitMSI,
 		unpack: func(context.Context, io.Reader, string) error { return nil }, // msiexec does it
 		settle: settleMSI,
 	},
