@@ -162,6 +162,16 @@ func TestSetComment_trustsNoCommentOfSomebodyElse(t *testing.T) {
 	}
 }
 
+func TestSetComment_editsNoCommentThatQuotesTheMarker(t *testing.T) {
+	g, c := openPull(t)
+	g.SetUser(octocat)
+	g.AddComment("acme/web", 5, octocat, "see "+marker)
+	if err := c.SetComment(t.Context(), repo(t, ""), 5, marker, "ours", false); err != nil {
+		t.Fatal(err)
+	}
+	wantComments(t, g, "octocat: see "+marker, "octocat: "+marker+"\nours")
+}
+
 func TestSetComment_onlyIfThereIsOne(t *testing.T) {
 	g, c := openPull(t)
 	if err := c.SetComment(t.Context(), repo(t, ""), 5, marker, "nothing to say", true); err != nil {

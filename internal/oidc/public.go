@@ -19,8 +19,7 @@ func isPublic(server net.Addr) bool {
 		return false
 	}
 	at, err := netip.ParseAddrPort(server.String())
-	ip := at.Addr().Unmap()
-	return err == nil && ip.IsGlobalUnicast() && !ip.IsPrivate()
+	return err == nil && at.Addr().IsGlobalUnicast() && !at.Addr().IsPrivate()
 }
 
 // publicOnly is the client without the addresses of this machine and its network.
