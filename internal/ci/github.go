@@ -12,18 +12,41 @@ import (
 	"github.com/tailjoin/tailjoin/internal/secret"
 )
 
-// github is a job of GitHub Actions, or of Forgejo, which has the same
-// contract. go-githubactions speaks it; what it leaves open is closed here:
+// An actionsServer is a server whose runners set GitHub's variables.
+type actionsServer struct {
+	platform string
+	marker   string // a variable that its runners set and GitHub's do not
+	run      string // the variable with the number that the address of a run ends with
+}
+
+// actionsServers are tried in order: Forgejo's runner sets Gitea's marker too.
+var actionsServers = []actionsServer{
+	{"forgejo", "FORGEJO_ACTIONS", "GITHUB_RUN_NUMBER"},
+	{"gitea", "GITEA_ACTIONS", "GITHUB_RUN_NUMBER"},
+}
+
+func actionsServerOf(env Env) actionsServer {
+	for _, s := range actionsServers {
+		if isSet(env(s.marker)) {
+			return s
+		}
+	}
+	return actionsServer{platform: "github", run: "GITHUB_RUN_ID"}
+}
+
+// github is a job of GitHub Actions, or of Forgejo or Gitea, whose runners do
+// the same. go-githubactions speaks to them; what it leaves open is closed here:
 // its file commands panic where the runner set no file, and their delimiter
 // is a constant that a value may hold.
 func github(env Env, s Streams) Job {
 	g := githubJob{env: env, action: githubAction(env, s.Words), masks: githubAction(env, s.Masks)}
-	job := plainJob(env, s, "github", env("RUNNER_DEBUG") == "1", noWorkflowCommand)
+	server := actionsServerOf(env)
+	job := plainJob(env, s, server.platform, env("RUNNER_DEBUG") == "1", noWorkflowCommand)
 	job.Repository, job.Ref = env("GITHUB_REPOSITORY"), env("GITHUB_REF")
 	job.Claimed, job.Run, job.Step = job.Repository, env("GITHUB_RUN_ID"), env("GITHUB_JOB")
 	job.Pull = pullRequest(env)
-	job.RunURL = fmt.Sprintf("%s/%s/actions/runs/%s", env("GITHUB_SERVER_URL"), env("GITHUB_REPOSITORY"), env("GITHUB_RUN_ID"))
-	job.Name = nodeName("github", job.Repository, job.Run, env("GITHUB_RUN_ATTEMPT"), job.Step)
+	job.RunURL = fmt.Sprintf("%s/%s/actions/runs/%s", env("GITHUB_SERVER_URL"), env("GITHUB_REPOSITORY"), env(server.run))
+	job.Name = nodeName(server.platform, job.Repository, job.Run, env("GITHUB_RUN_ATTEMPT"), job.Step)
 	job.TempDir, job.OwnTemp = cmp.Or(env("RUNNER_TEMP"), local(env, s).TempDir), env("RUNNER_TEMP") == ""
 	job.CacheDir = toolCache(env("RUNNER_TOOL_CACHE"), job.CacheDir)
 

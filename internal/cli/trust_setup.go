@@ -22,6 +22,7 @@ import (
 func setupVerbs() []command {
 	return []command{
 		{name: "github", summary: "let the jobs of a repository in: OWNER/REPO --tag tag:ci", run: setup("github", "OWNER/REPO", (*front).githubJobs)},
+		{name: "forgejo", summary: "those of a repository at Forgejo: OWNER/REPO --issuer https://HOST/api/actions", run: setup("forgejo", "OWNER/REPO", (*front).forgejoJobs)},
 		{name: "gitlab", summary: "those of a project: GROUP/PROJECT", run: setup("gitlab", "GROUP/PROJECT", plain(trust.OfGitLab))},
 		{name: "buildkite", summary: "those of a pipeline: ORG/PIPELINE", run: setup("buildkite", "ORG/PIPELINE", plain(trust.OfBuildkite))},
 		{name: "namespace", summary: "the machines of a workspace: WORKSPACE-ID", run: setup("namespace", "WORKSPACE-ID", plain(trust.OfNamespace))},
@@ -217,6 +218,10 @@ func (f *front) githubJobs(ctx context.Context, in *setupInputs) (w trust.Worklo
 		return w, err
 	}
 	return trust.OfGitHub(repository, subject, cmp.Or(in.issuer, client.Issuer()), in.where)
+}
+
+func (f *front) forgejoJobs(_ context.Context, in *setupInputs) (trust.Workload, error) {
+	return trust.OfForgejo(in.words[0], in.issuer, in.where)
 }
 
 // tokensJob reads the token, which nobody verifies: it says what the user means.

@@ -29,6 +29,8 @@ func TestErrorsPage_showsWhatIsRendered(t *testing.T) {
 		misspelt,
 		sample(t, map[string]string{"GITHUB_ACTIONS": "true"}, "", nil),
 		sample(t, map[string]string{"GITHUB_ACTIONS": "true", "GITHUB_EVENT_PATH": pullRequestFrom(t, "mallory/web")}, "", nil),
+		sample(t, map[string]string{"GITHUB_ACTIONS": "true", "FORGEJO_ACTIONS": "true"}, "", nil),
+		sample(t, map[string]string{"GITHUB_ACTIONS": "true", "GITEA_ACTIONS": "true"}, "", nil),
 		sample(t, map[string]string{"GITLAB_CI": "true"}, "", nil),
 		nowhere,
 		sample(t, github, "", answering(401, "", nil)),

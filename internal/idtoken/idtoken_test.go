@@ -73,7 +73,7 @@ func TestCheck_tellsAMissingPermissionFromAFork(t *testing.T) {
 		{"permission", map[string]string{"GITHUB_ACTIONS": "true"}, "id-token: write"},
 		{"pull request of the same repository", map[string]string{"GITHUB_ACTIONS": "true", "GITHUB_EVENT_PATH": pullRequestFrom(t, "acme/web")}, "id-token: write"},
 		{"fork", map[string]string{"GITHUB_ACTIONS": "true", "GITHUB_EVENT_PATH": pullRequestFrom(t, "mallory/web")}, "full_name == github.repository"},
-		{"forgejo", map[string]string{"GITHUB_ACTIONS": "true", "FORGEJO_ACTIONS": "true"}, "enable-openid-connect"},
+		{"fork at Forgejo", map[string]string{"GITHUB_ACTIONS": "true", "FORGEJO_ACTIONS": "true", "GITHUB_EVENT_PATH": pullRequestFrom(t, "mallory/web")}, "Forgejo never gives one to forks"},
 	} {
 		if p := diag.As(checked(t, env(c.vars), idtoken.Wish{})); p.Code != "no-id-token" || !strings.Contains(p.Hint, c.want) {
 			t.Errorf("%s: code %s, hint %q; want no-id-token, %q", c.name, p.Code, p.Hint, c.want)

@@ -40,6 +40,28 @@ var recipes = []recipe{
 			}, `{"count":9,"value":"TOKEN"}`})
 		},
 	},
+	{
+		name: "forgejo",
+		open: func(p *platform, h http.Handler) {
+			p.set("GITHUB_ACTIONS", "true", "FORGEJO_ACTIONS", "true", "GITEA_ACTIONS", "true",
+				"ACTIONS_ID_TOKEN_REQUEST_URL", p.tcp(h)+"/api/actions/_apis/pipelines/workflows/7/idtoken?api-version=2.0", "ACTIONS_ID_TOKEN_REQUEST_TOKEN", hush)
+		},
+		serve: func(p *platform) http.HandlerFunc {
+			return p.answers(exchange{want{
+				"GET", "/api/actions/_apis/pipelines/workflows/7/idtoken", url.Values{"api-version": {"2.0"}, "audience": {wanted}},
+				map[string]string{"Authorization": "Bearer " + hush}, "",
+			}, `{"value":"TOKEN"}`})
+		},
+	},
+	{
+		name: "gitea", // of a release to come
+		open: func(p *platform, h http.Handler) {
+			p.set("GITHUB_ACTIONS", "true", "GITEA_ACTIONS", "true", "ACTIONS_ID_TOKEN_REQUEST_URL", p.tcp(h)+"/token?x=1", "ACTIONS_ID_TOKEN_REQUEST_TOKEN", hush)
+		},
+		serve: func(p *platform) http.HandlerFunc {
+			return p.answers(exchange{want{"GET", "/token", url.Values{"x": {"1"}, "audience": {wanted}}, nil, ""}, `{"value":"TOKEN"}`})
+		},
+	},
 	{name: "gitlab", place: func(p *platform, token string) { p.set("GITLAB_CI", "true", "TS_ID_TOKEN", token) }},
 	{
 		name: "buildkite",

@@ -6,14 +6,35 @@ import "time"
 // a machine that has another source.
 var sources = []Source{
 	{
-		Name: "github", Title: "GitHub Actions, Forgejo Actions", Audience: Requested,
-		detect: isActions, missing: actionsMissing, fetch: actionsToken, secrets: []string{requestToken},
+		Name: "github", Title: "GitHub Actions", Audience: Requested,
+		detect: isGitHub, missing: githubMissing, fetch: actionsToken, secrets: []string{requestToken},
 		Trust: Trust{Issuer: "https://token.actions.githubusercontent.com", Subject: "repo:OWNER/REPO:ref:refs/heads/main"},
 		words: words{
 			giver: "the runner's token service",
 			refused: "its token for that may have run out, as it does in a job of many hours: join earlier in the job.\n" +
-				"Else see https://www.githubstatus.com, and what a self-hosted server's administrator says of its OIDC provider",
-			silent: "see https://www.githubstatus.com, and whether this runner reaches *.actions.githubusercontent.com",
+				"Else see https://www.githubstatus.com; on an Enterprise Server, what its administrator says of its OIDC provider",
+			silent: "see https://www.githubstatus.com, and whether this runner reaches *.actions.githubusercontent.com; on an Enterprise Server,\n" +
+				"whether it reaches https://HOST/_services/token",
+		},
+	},
+	{
+		Name: "forgejo", Title: "Forgejo Actions", Audience: Requested,
+		detect: isForgejo, missing: forgejoMissing, fetch: actionsToken, secrets: []string{requestToken},
+		Trust: Trust{Issuer: "https://HOST/api/actions", Subject: "repo:OWNER/REPO:ref:refs/heads/main"},
+		words: words{
+			giver:   "the Forgejo server",
+			refused: "its token for that may have run out, as it does in a job of many hours: join earlier in the job",
+			silent:  "see whether this runner reaches the Forgejo server, and what its administrator says",
+		},
+	},
+	{
+		Name: "gitea", Title: "Gitea Actions", Audience: Requested,
+		detect: isGitea, missing: giteaMissing, fetch: actionsToken, secrets: []string{requestToken},
+		Trust: Trust{Issuer: "none: no release of Gitea gives ID tokens yet", Subject: "none"},
+		words: words{
+			giver:   "the Gitea server",
+			refused: "see what the server's administrator says",
+			silent:  "see whether this runner reaches the Gitea server, and what its administrator says",
 		},
 	},
 	{

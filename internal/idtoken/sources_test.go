@@ -292,6 +292,8 @@ var absent = map[string]struct {
 	word string
 }{
 	"github":       {map[string]string{"GITHUB_ACTIONS": "true"}, "id-token: write"},
+	"forgejo":      {map[string]string{"GITHUB_ACTIONS": "true", "FORGEJO_ACTIONS": "true", "GITEA_ACTIONS": "true"}, "enable-openid-connect: true"},
+	"gitea":        {map[string]string{"GITHUB_ACTIONS": "true", "GITEA_ACTIONS": "true"}, "no release of Gitea gives ID tokens"},
 	"gitlab":       {map[string]string{"GITLAB_CI": "true"}, "id_tokens:\n    TS_ID_TOKEN:\n      aud:"},
 	"buildkite":    {map[string]string{"BUILDKITE": "true", "BUILDKITE_JOB_ID": "1"}, "mount-buildkite-agent: true"},
 	"circleci":     {map[string]string{"CIRCLECI": "true", "PATH": "/nowhere"}, "CIRCLE_OIDC_TOKEN_V2"},

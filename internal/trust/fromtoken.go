@@ -21,6 +21,7 @@ type issuerForm struct {
 // issuers are those whose subjects are known part by part.
 var issuers = []issuerForm{
 	{"github", `^https://token\.actions\.|/_services/token$`, "", false},
+	{"forgejo", `^https://[^/]+/(.+/)?api/actions$`, "", false},
 	{"gitlab", `^https://gitlab\.`, "", false},
 	{"buildkite", `^https://agent\.buildkite\.com$`, `:commit:([^:]*):step:(.*)$`, false},
 	{"circleci", `^https://oidc\.circleci\.com`, `/user/([^/]*)`, false},

@@ -1,8 +1,11 @@
 package trust
 
-import "github.com/tailjoin/tailjoin/internal/lazy"
+import (
+	"strings"
 
-import "strings"
+	"github.com/tailjoin/tailjoin/internal/diag"
+	"github.com/tailjoin/tailjoin/internal/lazy"
+)
 
 // Issuers of the platforms' own servers.
 const (
@@ -13,6 +16,7 @@ const (
 
 const (
 	gitlabProject     lazy.Pattern = `^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)+$`
+	forgejoRepository lazy.Pattern = `^([A-Za-z0-9_.-]+)/([A-Za-z0-9_.-]+)$`
 	buildkitePipeline lazy.Pattern = `^([a-z0-9-]+)/([a-z0-9-]+)$`
 	namespaceSpace    lazy.Pattern = `^[A-Za-z0-9_-]+$`
 )
@@ -48,6 +52,34 @@ func OfGitLab(project string, where Where) (Workload, error) {
 	}
 	w.Name = nameOf("gitlab", project, where.short())
 	return w, nil
+}
+
+// OfForgejo is the jobs of a repository, OWNER/REPO, at the Forgejo that the
+// issuer says. The default branch is not asked for: it is main.
+// Source: https://forgejo.org/docs/next/user/actions/security-openid-connect.
+func OfForgejo(repository, issuer string, where Where) (Workload, error) {
+	match := forgejoRepository.Regexp().FindStringSubmatch(repository)
+	if match == nil {
+		return Workload{}, badProject(repository, "OWNER/REPO, as in the repository's address")
+	}
+	if err := where.check(); err != nil {
+		return Workload{}, err
+	}
+	if where.Environment != "" {
+		return Workload{}, badProject("--environment "+where.Environment, "--branch or --git-tag: Forgejo's tokens name no environment")
+	}
+	if issuer == "" {
+		return Workload{}, diag.Input("it is not said which Forgejo the repository is at", "give --issuer https://HOST/api/actions")
+	}
+	project := where.project(match[2])
+	where = whereOr(where, "main")
+	return Workload{
+		Platform: "forgejo", Issuer: issuer, Project: project, Repository: repository, Where: where,
+		Subject: "repo:" + repository + ":ref:" + where.ref(),
+		Name:    nameOf("forgejo", match[1], match[2], where.short()),
+		Notes: []string{"a repository that is newer than its Forgejo's immutable subjects sends the numbers of owner and repository too:\n" +
+			"tailjoin trust setup token FILE reads what it sends"},
+	}, nil
 }
 
 // whereOr takes a branch if nothing was said.

@@ -11,7 +11,7 @@ import (
 // the name of the spec that the repository has for them; "" is none.
 func (w Workload) Workflow(c tsapi.Credential, spec string) string {
 	write := map[string]func(tsapi.Credential, string, string) string{
-		"github": githubWorkflow, "gitlab": gitlabWorkflow, "buildkite": buildkiteWorkflow,
+		"github": githubWorkflow, "forgejo": forgejoWorkflow, "gitlab": gitlabWorkflow, "buildkite": buildkiteWorkflow,
 	}[w.Platform]
 	if write == nil {
 		write = anyWorkflow
@@ -25,14 +25,27 @@ func githubWorkflow(c tsapi.Credential, spec, environment string) string {
 	if environment != "" {
 		fmt.Fprintf(&b, "    environment: %q\n", environment)
 	}
-	b.WriteString("    steps:\n")
-	if spec != "" {
-		b.WriteString("      - uses: actions/checkout@v5 # the spec is a file of the repository\n")
-		fmt.Fprintf(&b, "      - uses: tailjoin/tailjoin@v1\n        with: { spec: %s }\n", spec)
-		return b.String()
+	if strings.HasSuffix(c.Issuer, "/_services/token") { // an Enterprise Server
+		return b.String() + actionSteps(c, spec, "actions/checkout@v4", "tailjoin/tailjoin/node@v1")
 	}
-	b.WriteString("      - uses: tailjoin/tailjoin@v1\n        with:\n")
-	return b.String() + inputs(c, "          ")
+	return b.String() + actionSteps(c, spec, "actions/checkout@v5", "tailjoin/tailjoin@v1")
+}
+
+// forgejoWorkflow: its runners fetch an action of another server by the whole
+// address, and know no `uses: $/…`.
+func forgejoWorkflow(c tsapi.Credential, spec, _ string) string {
+	return "enable-openid-connect: true\njobs:\n  deploy:\n    runs-on: docker\n" +
+		actionSteps(c, spec, "actions/checkout@v4", "https://github.com/tailjoin/tailjoin/node@v1")
+}
+
+// actionSteps are the steps of a job that joins by an action: with a spec it
+// needs the repository first.
+func actionSteps(c tsapi.Credential, spec, checkout, action string) string {
+	if spec != "" {
+		return "    steps:\n      - uses: " + checkout + " # the spec is a file of the repository\n" +
+			"      - uses: " + action + "\n        with: { spec: " + spec + " }\n"
+	}
+	return "    steps:\n      - uses: " + action + "\n        with:\n" + inputs(c, "          ")
 }
 
 // inputs are those of a join by c, as YAML.

@@ -171,6 +171,8 @@ func TestOfOthers(t *testing.T) {
 		issuer, subject string
 		claims          map[string]string
 	}{
+		"forgejo":            {of(trust.OfForgejo("acme/web", "https://code.acme.org/api/actions", trust.Where{})), "https://code.acme.org/api/actions", "repo:acme/web:ref:refs/heads/main", nil},
+		"forgejo tag":        {of(trust.OfForgejo("acme/web", "https://code.acme.org/api/actions", trust.Where{GitTag: "v*"})), "https://code.acme.org/api/actions", "repo:acme/web:ref:refs/tags/v*", nil},
 		"gitlab":             {of(trust.OfGitLab("acme/sub/web", trust.Where{})), "https://gitlab.com", "project_path:acme/sub/web:ref_type:branch:ref:main", map[string]string{}},
 		"gitlab tag":         {of(trust.OfGitLab("acme/web", trust.Where{GitTag: "v*"})), "https://gitlab.com", "project_path:acme/web:ref_type:tag:ref:v*", map[string]string{}},
 		"gitlab environment": {of(trust.OfGitLab("acme/web", trust.Where{Environment: "production"})), "https://gitlab.com", "project_path:acme/web:ref_type:*:ref:*", map[string]string{"environment": "production"}},
@@ -187,6 +189,9 @@ func TestOfOthers(t *testing.T) {
 		}
 	}
 	for name, bad := range map[string]func() (workload, error){
+		"forgejo":               of(trust.OfForgejo("acme/*", "https://code.acme.org/api/actions", trust.Where{})),
+		"forgejo environment":   of(trust.OfForgejo("acme/web", "https://code.acme.org/api/actions", trust.Where{Environment: "x"})),
+		"forgejo, which one":    of(trust.OfForgejo("acme/web", "", trust.Where{})),
 		"gitlab":                of(trust.OfGitLab("web", trust.Where{})),
 		"gitlab, a star":        of(trust.OfGitLab("acme/*", trust.Where{})),
 		"gitlab, both":          of(trust.OfGitLab("acme/web", trust.Where{Branch: "a", GitTag: "b"})),
@@ -213,6 +218,10 @@ func TestOfToken_isItsJobInAnyRun(t *testing.T) {
 			trust.Workload{Platform: "github", Subject: "repo:acme/web:ref:refs/heads/main", Claims: map[string]string{"repository_id": "2002"}}},
 		"github, immutable": {githubIssuer, "repo:acme@1/web@2:environment:production", "x", map[string]any{"repository_id": "2"},
 			trust.Workload{Platform: "github", Subject: "repo:acme@1/web@2:environment:production"}},
+		"forgejo": {"https://code.acme.org/api/actions", "repo:acme/web:ref:refs/heads/main", "https://code.acme.org/acme", nil,
+			trust.Workload{Platform: "forgejo", Subject: "repo:acme/web:ref:refs/heads/main"}},
+		"forgejo, with numbers": {"https://acme.org/forgejo/api/actions", "repo:acme-1/web-2:ref:refs/heads/main", "x", map[string]any{"repository_id": "2"},
+			trust.Workload{Platform: "forgejo", Subject: "repo:acme-1/web-2:ref:refs/heads/main", Claims: map[string]string{"repository_id": "2"}}},
 		"buildkite": {"https://agent.buildkite.com", "organization:acme:pipeline:web:ref:refs/heads/main:commit:9a0364b:step:deploy:2", "x", nil,
 			trust.Workload{Platform: "buildkite", Subject: "organization:acme:pipeline:web:ref:refs/heads/main:commit:*:step:*"}},
 		"circleci": {"https://oidc.circleci.com/org/1", "org/1/project/2/user/3/vcs-origin/github.com/acme/web/vcs-ref/refs/heads/main", "1", nil,
