@@ -5,6 +5,7 @@ package action
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"path/filepath"
 	"regexp"
@@ -19,7 +20,8 @@ import (
 // server stands beside each client ID. Not run: container.yml (act would need Docker), background.yml (act does not know
 // such steps), and the template of the ssh deployment, whose workflow has a test of its own.
 var examples = map[string]struct {
-	replace []string // old, new
+	replace []string          // old, new
+	env     map[string]string // more of it
 	exit    int
 	log     string // what it says
 	nodes   int    // that join
@@ -33,9 +35,13 @@ var examples = map[string]struct {
 		replace: []string{"https://sts.TAILNET.ts.net", "http://my-server.tail10ca1.ts.net:8080", "aws s3 ls", `grep -q . "$AWS_WEB_IDENTITY_TOKEN_FILE"`, "API: https://api.example.com", "API: http://my-server/"},
 		log:     "Hello from my-server", nodes: 1,
 	},
+	"examples/github/enterprise-server.yml": {
+		replace: []string{"runs-on: [self-hosted, linux]", "runs-on: ubuntu-latest"}, log: "Hello from my-server", nodes: 1,
+	},
 	"examples/github/forgejo.yml": {
-		replace: []string{"enable-openid-connect: true\n", "", "runs-on: docker", "runs-on: ubuntu-latest", "https://github.com/tailjoin/tailjoin", "RELEASE"},
-		log:     "Hello from my-server", nodes: 1,
+		replace: []string{"enable-openid-connect: true\n", "", "runs-on: docker", "runs-on: ubuntu-latest", "uses: https://github.com/", "uses: "},
+		env:     map[string]string{"FORGEJO_ACTIONS": "true", "GITEA_ACTIONS": "true"},
+		log:     "joined as forgejo-act-", nodes: 1,
 	},
 	"workflow-templates/tailnet-join.yml": {log: "Hello from my-server", nodes: 1},
 	"workflow-templates/tailnet-run.yml":  {log: "Hello from my-server", nodes: 1},
@@ -43,7 +49,6 @@ var examples = map[string]struct {
 
 func TestExamples_runAsTheyAre(t *testing.T) {
 	ours := releaseOf(t, program("dist"))
-	git(t, ours.dir, "branch", "v1")
 	for name, c := range examples {
 		t.Run(name, func(t *testing.T) {
 			text := readFile(t, filepath.Join(root, name))
@@ -58,9 +63,10 @@ func TestExamples_runAsTheyAre(t *testing.T) {
 			}
 			text = atHome(text, worlds)
 			text = strings.NewReplacer(c.replace...).Replace(text)
-			text = strings.NewReplacer("CONTROL", one.ControlURL, "RELEASE", ours.dir).Replace(text)
+			text = strings.NewReplacer("CONTROL", one.ControlURL).Replace(text)
 			env := one.env()
 			env["TAILJOIN_LOGIN_SERVER"] = one.ControlURL // of what is run by hand
+			maps.Copy(env, c.env)
 			got := job{
 				files: map[string]string{"test.yml": text, "tailnet-run.yml": ours.reusable(t, "tailnet-run.yml")},
 				vars: map[string]string{

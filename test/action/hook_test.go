@@ -161,8 +161,14 @@ func (f *files) read(t *testing.T, name string) map[string]string {
 // node runs a script of the hook with this environment, and returns what it printed and its exit status.
 func node(t *testing.T, script string, env ...string) (string, int) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), nodeProgram(t), filepath.Join(root, "post", script))
-	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH")}, env...)
+	return runNode(t, filepath.Join(root, "post", script), append([]string{"PATH=" + os.Getenv("PATH")}, env...)...)
+}
+
+// runNode runs a script in exactly this environment.
+func runNode(t *testing.T, script string, env ...string) (string, int) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), nodeProgram(t), script)
+	cmd.Env = env
 	out, err := cmd.CombinedOutput()
 	if failed := new(exec.ExitError); err != nil && !errors.As(err, &failed) {
 		t.Fatalf("running node: %v", err)

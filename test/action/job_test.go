@@ -25,6 +25,7 @@ type job struct {
 	actions []action          // that steps use
 	env     map[string]string // of every step
 	event   string            // "" is a push
+	server  string            // host of the GitHub; "" is github.com
 	cancel  string            // the job is cancelled when its log holds this; "" for never
 	stop    <-chan struct{}   // or when this is closed; nil for never
 }
@@ -78,8 +79,11 @@ func (j job) args(home string) []string {
 		cmp.Or(j.event, "push"), "-P", "ubuntu-latest=-self-hosted", "--no-cache-server", "--pull=false",
 		"--use-new-action-cache", "--action-cache-path", filepath.Join(home, "actions"),
 	}
+	if j.server != "" {
+		args = append(args, "--github-instance", j.server)
+	}
 	for _, a := range j.actions {
-		args = append(args, "--local-repository", a.uses()+"="+a.dir)
+		args = append(args, "--local-repository", a.repository()+"="+a.dir)
 	}
 	for name, value := range j.env {
 		args = append(args, "--env", name+"="+value)

@@ -13,12 +13,22 @@ import (
 // An action is a commit of a repository, as a runner has it after Set up job: fetched, at a known SHA.
 type action struct {
 	name string // owner/repo
+	path string // of the action in it: "", or "/node"
 	sha  string
 	dir  string // its files, without .git
 }
 
 // uses is what a workflow writes.
-func (a action) uses() string { return a.name + "@" + a.sha }
+func (a action) uses() string { return a.name + a.path + "@" + a.sha }
+
+// repository is what a runner fetches for it.
+func (a action) repository() string { return a.name + "@" + a.sha }
+
+// node is the same action as one step of node.
+func (a action) node() action {
+	a.path = "/node"
+	return a
+}
 
 // release makes a release commit of this tree: the action as it is, and dist/ with the given binary for this machine.
 func release(t *testing.T, binary string) action {
