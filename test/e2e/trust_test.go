@@ -158,6 +158,9 @@ func TestTrustCheck_saysWhatTheAPIRefuses(t *testing.T) {
 			if early.code() != "spec-not-allowed" || len(w.events(localtailnet.OpExchange)) != len(said) {
 				t.Errorf("join by the spec: %s, after %d exchanges:\n%s", early.code(), len(w.events(localtailnet.OpExchange)), early.text())
 			}
+			if !strings.Contains(early.words, "::add-mask::eyJ") {
+				t.Errorf("the ID token that was compared is not masked:\n%s", early.text())
+			}
 		})
 	}
 }
