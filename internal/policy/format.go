@@ -10,7 +10,8 @@ import (
 
 // Format writes the files of a policy as Tailscale's admin console does, each
 // for itself, and returns those that it changed. With check it changes none,
-// and those are an error.
+// and those are an error. A file whose lines end with CRLF keeps that: git wrote
+// it so for Windows.
 func Format(path string, check bool) (changed []string, err error) {
 	sources, err := Sources(path)
 	if err != nil {
@@ -23,10 +24,11 @@ func Format(path string, check bool) (changed []string, err error) {
 		if err != nil {
 			return nil, invalid(err)
 		}
-		if !bytes.Equal(text, s.Text) {
-			changed, formatted[s.Name] = append(changed, s.Name), text
-			places = append(places, diag.Place{File: s.Name, Line: firstDifference(s.Text, text), Text: "not formatted"})
+		if bytes.Equal(text, s.Text) && s.Ends != policyfile.Mixed {
+			continue
 		}
+		changed, formatted[s.Name] = append(changed, s.Name), s.Content(text)
+		places = append(places, unformatted(s, text))
 	}
 	if check && len(changed) > 0 {
 		return changed, notFormatted(path, places)
@@ -37,6 +39,14 @@ func Format(path string, check bool) (changed []string, err error) {
 		}
 	}
 	return changed, nil
+}
+
+// unformatted says where a file is not formatted.
+func unformatted(s policyfile.Source, formatted []byte) diag.Place {
+	if bytes.Equal(formatted, s.Text) {
+		return diag.Place{File: s.Name, Text: "some lines end with CRLF, others with LF"}
+	}
+	return diag.Place{File: s.Name, Line: firstDifference(s.Text, formatted), Text: "not formatted"}
 }
 
 // firstDifference is the line where one text becomes another.

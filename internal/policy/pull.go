@@ -45,7 +45,11 @@ func (t *Tailnet) Pull(ctx context.Context, path string) (Pulled, error) {
 		return done, pullsSeveral(path, policyfile.Diff(file, was))
 	}
 	done.File = into(path, sources)
-	if err := write(done.File, live.Text); err != nil {
+	text := live.Text
+	if len(sources) == 1 {
+		text = sources[0].Content(text)
+	}
+	if err := write(done.File, text); err != nil {
 		return Pulled{}, fmt.Errorf("writing the live policy: %w", err)
 	}
 	return done, nil

@@ -224,3 +224,43 @@ func TestFormat_formatsInPlaceOrOnlyChecks(t *testing.T) {
 	_, err = policy.Format(tm.path, false)
 	wantCode(t, err, "policy-invalid")
 }
+
+// On Windows git writes CRLF into a checkout, and takes it out again.
+func TestFormat_keepsTheLineEndsOfTheFile(t *testing.T) {
+	ugly := "{\n\t// who\n\"grants\":[  ], // none\n}\n"
+	pretty := "{\n\t// who\n\t\"grants\": [], // none\n}\n"
+	withCR := func(text string) string { return strings.ReplaceAll(text, "\n", "\r\n") }
+	for name, tt := range map[string]struct{ text, check, want string }{
+		"LF":                 {pretty, "", pretty},
+		"CRLF":               {withCR(pretty), "", withCR(pretty)},
+		"CRLF, unformatted":  {withCR(ugly), "policy.hujson:3: not formatted", withCR(pretty)},
+		"mixed":              {strings.Replace(pretty, "\n", "\r\n", 1), "policy.hujson: some lines end with CRLF, others with LF", pretty},
+		"mixed, unformatted": {strings.Replace(ugly, "\n", "\r\n", 1), "policy.hujson:3: not formatted", pretty},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tm := newTeam(t)
+			tm.write(tt.text)
+			if _, err := policy.Format(tm.path, true); tt.check != "" {
+				wantCode(t, err, "policy-not-formatted", tt.check)
+			} else if err != nil {
+				t.Errorf("a check: %v", err)
+			}
+			changed, err := policy.Format(tm.path, false)
+			got, _ := os.ReadFile(tm.path)
+			if err != nil || string(got) != tt.want || (len(changed) > 0) != (tt.check != "") {
+				t.Errorf("changed %v, %v: %q, want %q", changed, err, got, tt.want)
+			}
+		})
+	}
+}
+
+// A checkout on Windows is the same policy as one on Linux.
+func TestSources_haveLFWhateverTheCheckout(t *testing.T) {
+	tm := newTeam(t)
+	text := "{\n\t// one\n\t// two\n\t\"grants\": [],\n}\n"
+	tm.write(strings.ReplaceAll(text, "\n", "\r\n"))
+	sources, err := policy.Sources(tm.path)
+	if err != nil || len(sources) != 1 || string(sources[0].Text) != text {
+		t.Errorf("got %v, %v", sources, err)
+	}
+}

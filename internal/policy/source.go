@@ -112,7 +112,7 @@ func readAll(files []tree.File) (sources []policyfile.Source, err error) {
 			return nil, unreadable(f.Path(), err)
 		}
 		left -= len(text)
-		sources = append(sources, policyfile.Source{Name: filepath.ToSlash(filepath.Clean(f.Path())), Text: text})
+		sources = append(sources, policyfile.NewSource(filepath.ToSlash(filepath.Clean(f.Path())), text))
 	}
 	return sources, nil
 }

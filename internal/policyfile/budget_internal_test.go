@@ -199,7 +199,7 @@ func TestBudget_looksAtItsContextAgain(t *testing.T) {
 
 func parseText(t testing.TB, text string) *File {
 	t.Helper()
-	f, err := Parse(Source{"policy.hujson", []byte(text)})
+	f, err := Parse(Source{Name: "policy.hujson", Text: []byte(text)})
 	if err != nil {
 		t.Fatal(err)
 	}

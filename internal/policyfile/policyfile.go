@@ -17,6 +17,7 @@ import (
 type Source struct {
 	Name string // as people call it
 	Text []byte // HuJSON: JSON with comments and trailing commas
+	Ends LineEnds
 }
 
 // A Position is a place in a file. Both numbers start at 1, and the column
