@@ -2,29 +2,27 @@ package tailscaled
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
 	"strings"
 
-	"github.com/klauspost/compress/zstd"
 	"github.com/tailjoin/tailjoin/internal/diag"
 )
 
 // A bundled is the tailscaled that comes with this tailjoin for one platform:
-// one file, tailscaled and tailscale in one, packed with zstd. Its sums, packed
-// and unpacked, are in the same commit. There is none for Windows, where a
-// daemon needs a driver that only Tailscale's MSI brings.
+// one file, tailscaled and tailscale in one, packed with zstd against the
+// program beside it. Its sums, packed and unpacked, are in the same commit.
+// There is none for Windows, where a daemon needs a driver that only
+// Tailscale's MSI brings.
 type bundled struct {
 	dir     string
 	name    string // "tailscaled-linux-amd64"
 	version string
-	sums    sums // of name, of its spans, and of name + ".zst"
+	sums    sums // of name and name + ".zst", and of the spans of both
 }
 
 // openBundle returns an absent if there is no bundle for the platform.
@@ -66,6 +64,18 @@ func readBundleSums(dir string) (sums, error) {
 }
 
 func (b bundled) packedName() string { return b.name + ".zst" }
+
+// programName is the tailjoin of the same release, which the daemon is packed
+// against.
+func (b bundled) programName() string {
+	name := strings.Replace(b.name, "tailscaled", "tailjoin", 1)
+	if strings.HasPrefix(name, "tailjoin-windows-") {
+		name += ".exe"
+	}
+	return name
+}
+
+func (b bundled) path(name string) string { return filepath.Join(b.dir, name) }
 
 // bundledVersion is the version that the bundle has, or would have.
 func (in Install) bundledVersion() string {
@@ -168,22 +178,25 @@ func (in Install) unpackBundle(ctx context.Context, b bundled, dir string) (*os.
 // nothing can be wrong with the packed file that this does not show. It returns
 // the file that was verified, open for reading.
 func (b bundled) unpack(ctx context.Context, name string) (*os.File, error) {
-	in, err := os.Open(filepath.Join(b.dir, b.packedName()))
+	packed, err := os.ReadFile(b.path(b.packedName()))
 	if err != nil {
 		return nil, b.damaged(err)
 	}
-	defer in.Close()
+	frames, err := b.frames(packed)
+	if err != nil {
+		return nil, b.explain(err)
+	}
+	program, err := os.ReadFile(b.path(b.programName()))
+	if err != nil {
+		return nil, b.damaged(err)
+	}
 	out, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o755)
 	if err != nil {
 		return nil, fmt.Errorf("unpacking the bundle: %w", err)
 	}
 	defer out.Close()
-	h := sha256.New()
-	if err := unzstd(io.MultiWriter(out, h), contextReader{ctx, in}); err != nil {
+	if err := unpackFrames(ctx, out, frames, program); err != nil {
 		return nil, b.explainUnpack(ctx, name, err)
-	}
-	if sum := hexSum(h); sum != b.sums[b.name] {
-		return nil, b.explain(b.mismatch(b.name, sum))
 	}
 	return closeProgram(ctx, out)
 }
@@ -197,72 +210,58 @@ func (b bundled) explainUnpack(ctx context.Context, name string, err error) erro
 	if disk, ok := errors.AsType[*fs.PathError](err); ok && disk.Path == name {
 		return fmt.Errorf("unpacking the bundle: %w", err)
 	}
-	return b.explain(b.damaged(err))
+	return b.explain(err)
 }
 
-// size is the size of the unpacked file, as the packed one announces it; 0 if it
-// does not.
-func (b bundled) size() int64 {
-	packed, err := os.Open(filepath.Join(b.dir, b.packedName()))
-	if err != nil {
-		return 0
-	}
-	defer packed.Close()
-	start := make([]byte, zstd.HeaderMaxSize)
-	n, _ := io.ReadFull(packed, start)
-	var h zstd.Header
-	if err := h.Decode(start[:n]); err != nil || !h.HasFCS {
-		return 0
-	}
-	return int64(h.FrameContentSize)
-}
-
-// explain is err, unless the packed file is another than the commit's: that
-// says more.
+// explain is err, unless the packed file or the program that it is packed
+// against was changed: that says more.
 func (b bundled) explain(err error) error {
-	sum, readErr := sumFile(filepath.Join(b.dir, b.packedName()))
-	if readErr == nil && sum != b.sums[b.packedName()] {
-		return b.mismatch(b.packedName(), sum)
+	if sum, changed := b.changed(b.packedName()); changed {
+		return b.mismatch(b.packedName(), sum, b.sums[b.packedName()])
 	}
-	return err
+	if sum, changed := b.changed(b.programName()); changed {
+		return b.otherProgram(sum)
+	}
+	if odd, ok := errors.AsType[*oddPart](err); ok {
+		return b.mismatch(b.name+odd.bounds, odd.sum, odd.wanted)
+	}
+	return b.damaged(err)
 }
 
-// ahead is how many blocks are decoded beside the writing and hashing of those
-// before them. With 4 the two cores of a small runner are both busy: a daemon
-// of 19 MB takes 26 ms, with 2 it takes 33.
-const ahead = 4
-
-// unzstd decodes all of r, no more than a tailscaled can be.
-func unzstd(w io.Writer, r io.Reader) error {
-	decoder, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(ahead))
-	if err != nil {
-		return err
-	}
-	defer decoder.Close()
-	n, err := io.Copy(w, io.LimitReader(decoder, largestFile+1))
-	if err == nil && n > largestFile {
-		err = errTooLarge
-	}
-	return err
+// changed returns the sum of a file of the bundle that is not the listed one.
+func (b bundled) changed(name string) (sum string, changed bool) {
+	sum, err := sumFile(b.path(name))
+	return sum, err == nil && sum != b.sums[name]
 }
 
 func (b bundled) damaged(err error) error {
 	return &diag.Problem{
 		Code:    "bundle-missing",
 		Summary: "the tailscaled that comes with this tailjoin cannot be unpacked",
-		Facts:   []diag.Fact{{Name: "file", Value: filepath.Join(b.dir, b.packedName())}},
+		Facts:   []diag.Fact{{Name: "file", Value: b.path(b.packedName())}},
 		Hint:    "check out this version of tailjoin again, or set install to download",
 		Err:     err,
 	}
 }
 
-func (b bundled) mismatch(name, sum string) error {
+func (b bundled) mismatch(name, sum, wanted string) error {
 	return &diag.Problem{
 		Code:    "checksum-mismatch",
 		Summary: "the tailscaled that comes with this tailjoin is not the file it was released with",
 		Facts: []diag.Fact{
-			{Name: "file", Value: name}, {Name: "sha256", Value: sum}, {Name: "wanted", Value: b.sums[name]},
+			{Name: "file", Value: name}, {Name: "sha256", Value: sum}, {Name: "wanted", Value: wanted},
 		},
 		Hint: "nothing was installed; check out this version of tailjoin anew",
+	}
+}
+
+func (b bundled) otherProgram(sum string) error {
+	return &diag.Problem{
+		Code:    "checksum-mismatch",
+		Summary: "tailscaled cannot be unpacked: the tailjoin beside it is not the program it was released with",
+		Facts: []diag.Fact{
+			{Name: "file", Value: b.path(b.programName())}, {Name: "sha256", Value: sum}, {Name: "wanted", Value: b.sums[b.programName()]},
+		},
+		Hint: "nothing was installed; check out this version of tailjoin again, and take all its files from the same release",
 	}
 }

@@ -619,12 +619,7 @@ func TestFind_twoDownloadsAtOnce(t *testing.T) {
 
 func TestFind_macOSHasOnlyTheBundle(t *testing.T) {
 	server, address := packages(t, "1.98.4", "1.102.5")
-	dir := bundleOf(t, "1.102.5", smallStandIn("1.102.5"))
-	name := "tailscaled-darwin-arm64"
-	packed, err := os.ReadFile(filepath.Join(dir, "tailscaled-linux-"+runtime.GOARCH+".zst"))
-	must(t, err)
-	write(t, filepath.Join(dir, name+".zst"), string(packed))
-	write(t, filepath.Join(dir, "SHA256SUMS"), sum(string(packed))+"  "+name+".zst\n"+sum(smallStandIn("1.102.5"))+"  "+name+"\n")
+	dir := bundleFor(t, "1.102.5", smallStandIn("1.102.5"), "darwin-arm64")
 	in := Install{BundleDir: dir, CacheDir: t.TempDir(), Mirror: address, RootKey: server.RootKey, goos: "darwin", goarch: "arm64"}
 
 	for _, version := range []string{"", "1.102.5", "latest"} {
@@ -634,7 +629,7 @@ func TestFind_macOSHasOnlyTheBundle(t *testing.T) {
 		}
 	}
 	in.Version = "1.98.4"
-	_, err = in.Find(t.Context())
+	_, err := in.Find(t.Context())
 	wantCode(t, err, "install-unsupported")
 	p, _ := errors.AsType[*diag.Problem](err)
 	if want := (diag.Fact{Name: "bundled", Value: "1.102.5"}); p.Facts[1] != want {

@@ -47,7 +47,10 @@ func TestErrorsPage_showsWhatIsRendered(t *testing.T) {
 
 		from(version(Install{}, "1.98.6")),
 		from(version(Install{SHA256: strings.Repeat("0123456789abcdef", 4)}, "1.98.4")),
-		bundled{sums: sums{"tailscaled-linux-amd64.zst": sum("released")}}.mismatch("tailscaled-linux-amd64.zst", sum("changed")),
+		bundled{}.mismatch("tailscaled-linux-amd64.zst", sum("changed"), sum("released")),
+		bundled{
+			dir: "/opt/tailjoin/dist", name: "tailscaled-linux-amd64", sums: sums{"tailjoin-linux-amd64": sum("released")},
+		}.otherProgram(sum("changed")),
 		from(version(Install{}, "1.98.4")),
 		from(version(signed, "1.98.3")),
 		from(version(signed, "1.98.5")),

@@ -10,7 +10,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -20,6 +22,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/klauspost/compress/zstd"
 	"github.com/tailjoin/tailjoin/internal/diag"
+	"github.com/tailjoin/tailjoin/internal/pack"
 )
 
 // standIn is a script in place of a tailscaled: it says a version as the real
@@ -41,24 +44,35 @@ func write(t *testing.T, name, content string) {
 	}
 }
 
+// theProgram is what the tests' bundles are packed against.
+var theProgram = fmt.Sprintf("%x", sha256.Sum256([]byte("tailjoin")))
+
 // bundleOf makes a bundle for this machine, for Linux and for Windows, out of
 // content.
 func bundleOf(t *testing.T, version, content string) (dir string) {
 	t.Helper()
+	return bundleFor(t, version, content, "linux-"+runtime.GOARCH, "windows-"+runtime.GOARCH, runtime.GOOS+"-"+runtime.GOARCH)
+}
+
+// bundleFor makes a bundle for platforms, with a stand-in for tailjoin.
+func bundleFor(t *testing.T, version, content string, platforms ...string) (dir string) {
+	t.Helper()
 	dir = t.TempDir()
-	encoder, err := zstd.NewWriter(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	packed := string(encoder.EncodeAll([]byte(content), nil))
-	var sums string
-	for _, goos := range []string{"linux", "windows", runtime.GOOS} {
-		name := "tailscaled-" + goos + "-" + runtime.GOARCH
-		write(t, filepath.Join(dir, name+".zst"), packed)
-		sums += fmt.Sprintf("%s  %s.zst\n%s  %s\n", sum(packed), name, sum(content), name)
+	var sums, spans string
+	slices.Sort(platforms)
+	for _, platform := range slices.Compact(platforms) {
+		name := "tailscaled-" + platform
+		packed, lines, err := pack.Pack(name, []byte(content), []byte(theProgram), zstd.SpeedFastest)
+		must(t, err)
+		write(t, filepath.Join(dir, name+".zst"), string(packed))
+		program := bundled{name: name}.programName()
+		write(t, filepath.Join(dir, program), theProgram)
+		sums += fmt.Sprintf("%s  %s.zst\n%s  %s\n%s  %s\n", sum(string(packed)), name, sum(content), name, sum(theProgram), program)
+		spans += lines
 	}
 	write(t, filepath.Join(dir, "tailscaled.version"), version+"\n")
 	write(t, filepath.Join(dir, "SHA256SUMS"), sums)
+	write(t, filepath.Join(dir, "tailscaled.spans"), spans)
 	return dir
 }
 
@@ -360,7 +374,7 @@ func must(t *testing.T, errs ...error) {
 }
 
 func TestFind_refusesADamagedBundle(t *testing.T) {
-	name := "tailscaled-" + runtime.GOOS + "-" + runtime.GOARCH
+	name, program := "tailscaled-"+runtime.GOOS+"-"+runtime.GOARCH, "tailjoin-"+runtime.GOOS+"-"+runtime.GOARCH
 	damage := map[string]struct {
 		do   func(t *testing.T, dir string)
 		code string
@@ -380,14 +394,34 @@ func TestFind_refusesADamagedBundle(t *testing.T) {
 		"no sum of the unpacked file": {func(t *testing.T, dir string) {
 			write(t, filepath.Join(dir, "SHA256SUMS"), sum("x")+"  "+name+".zst\n")
 		}, "bundle-missing"},
-		"another unpacked file": {func(t *testing.T, dir string) {
-			packed, err := sumFile(filepath.Join(dir, name+".zst"))
-			must(t, err)
-			write(t, filepath.Join(dir, "SHA256SUMS"), packed+"  "+name+".zst\n"+sum("x")+"  "+name+"\n")
+		"another program beside it": {func(t *testing.T, dir string) {
+			write(t, filepath.Join(dir, program), "of another release")
 		}, "checksum-mismatch"},
+		"no program beside it": {func(t *testing.T, dir string) {
+			must(t, os.Remove(filepath.Join(dir, program)))
+		}, "bundle-missing"},
+		"a packed part with another sum": {func(t *testing.T, dir string) {
+			change(t, filepath.Join(dir, "tailscaled.spans"), `(?m)^.*(  \S+\.zst\[0:)`, sum("x")+"$1")
+		}, "checksum-mismatch"},
+		"an unpacked part with another sum": {func(t *testing.T, dir string) {
+			change(t, filepath.Join(dir, "tailscaled.spans"), `(?m)^.*(  [^.\s]+\[0:)`, sum("x")+"$1")
+		}, "checksum-mismatch"},
+		"an unpacked part with another size": {func(t *testing.T, dir string) {
+			change(t, filepath.Join(dir, "tailscaled.spans"), `(\S+  [^.\s]+\[\d+:)(\d+\]\n.*\n)\z`, "${1}9$2")
+		}, "checksum-mismatch"},
+		"an unpacked part too few": {func(t *testing.T, dir string) {
+			change(t, filepath.Join(dir, "tailscaled.spans"), `(?m)^.*  [^.\s]+\[0:\d+\]\n`, "")
+		}, "bundle-missing"},
+		"a packed part too few": {func(t *testing.T, dir string) {
+			change(t, filepath.Join(dir, "tailscaled.spans"), `(?m)^.*  \S+\.zst\[0:\d+\]\n`, "")
+		}, "bundle-missing"},
+		"no spans": {func(t *testing.T, dir string) {
+			must(t, os.Remove(filepath.Join(dir, "tailscaled.spans")))
+		}, "bundle-missing"},
 		"not packed with zstd": {func(t *testing.T, dir string) {
 			write(t, filepath.Join(dir, name+".zst"), "plain")
-			write(t, filepath.Join(dir, "SHA256SUMS"), sum("plain")+"  "+name+".zst\n"+sum("plain")+"  "+name+"\n")
+			write(t, filepath.Join(dir, "SHA256SUMS"), sum("plain")+"  "+name+".zst\n"+sum("plain")+"  "+name+"\n"+sum(theProgram)+"  "+program+"\n")
+			write(t, filepath.Join(dir, "tailscaled.spans"), sum("plain")+"  "+name+".zst[0:5]\n"+sum("plain")+"  "+name+"[0:5]\n")
 		}, "bundle-missing"},
 		"for other platforms": {func(t *testing.T, dir string) {
 			write(t, filepath.Join(dir, "SHA256SUMS"), sum("x")+"  tailscaled-plan9-386\n")
@@ -395,13 +429,26 @@ func TestFind_refusesADamagedBundle(t *testing.T) {
 	}
 	for what, tt := range damage {
 		t.Run(what, func(t *testing.T) {
-			in := Install{BundleDir: bundleOf(t, "1.102.5", smallStandIn("1.102.5")), CacheDir: t.TempDir()}
+			content := smallStandIn("1.102.5") + strings.Repeat("# "+theProgram+"\n", 8)
+			in := Install{BundleDir: bundleFor(t, "1.102.5", content, runtime.GOOS+"-"+runtime.GOARCH), CacheDir: t.TempDir()}
 			tt.do(t, in.BundleDir)
 			_, err := in.Find(t.Context())
 			wantCode(t, err, tt.code)
 			wantNothingInstalled(t, in.CacheDir)
 		})
 	}
+}
+
+// change replaces a pattern that a file must have.
+func change(t *testing.T, name, pattern, with string) {
+	t.Helper()
+	before, err := os.ReadFile(name)
+	must(t, err)
+	after := regexp.MustCompile(pattern).ReplaceAll(before, []byte(with))
+	if string(after) == string(before) {
+		t.Fatalf("%s has no %s:\n%s", name, pattern, before)
+	}
+	write(t, name, string(after))
 }
 
 func flip(t *testing.T, name string) {

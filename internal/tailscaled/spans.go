@@ -13,8 +13,9 @@ import (
 )
 
 // A span is a part of a file, with a sum of its own. tailscaled.spans, beside
-// SHA256SUMS, has those of an unpacked tailscaled, so that it is hashed by
-// several cores at once: 19 MB take one 13 ms, two 7. A line has the form
+// SHA256SUMS, lists the spans of a packed tailscaled and the spans that they
+// unpack to, so that several cores unpack and hash it at once: 19 MB take one
+// core 13 ms to hash, two 7. A line has the form
 //
 //	0a1b…  tailscaled-linux-amd64[0:4859945]
 type span struct {

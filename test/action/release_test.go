@@ -58,8 +58,44 @@ func (r *releaseTree) git(t *testing.T, args ...string) {
 
 func (r *releaseTree) mustRun(t *testing.T, program string, args ...string) string {
 	t.Helper()
+	return outputOf(t, r.dir, program, args...)
+}
+
+// GitHub makes its archives as git archive does.
+func TestReleaseCommit_archiveHasWhatAJobRunsAndNoSources(t *testing.T) {
+	r := newReleaseTree(t)
+	for _, name := range strings.Fields(outputOf(t, root, "git", "ls-files", "--cached", "--others", "--exclude-standard")) {
+		copyFile(t, filepath.Join(root, name), filepath.Join(r.dir, name))
+	}
+	r.git(t, "add", ".")
+	r.git(t, "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-q", "-m", "all sources")
+	commit := strings.TrimSpace(r.mustRun(t, "scripts/release-commit", r.assets, releaseURL))
+	archive := filepath.Join(t.TempDir(), "archive.tar")
+	r.git(t, "archive", "-o", archive, commit)
+	archived := strings.Fields(outputOf(t, r.dir, "tar", "-tf", archive))
+
+	for _, name := range []string{"dist/tailjoin-linux-amd64", "dist/tailscaled-linux-amd64.zst", "dist/tailscaled.spans", "dist/SHA256SUMS", "scripts/run.sh", "LICENSE", "THIRD_PARTY_NOTICES"} {
+		if !slices.Contains(archived, name) {
+			t.Errorf("the archive has no %s", name)
+		}
+	}
+	for _, name := range archived {
+		if filepath.Ext(name) == ".go" || strings.HasPrefix(name, "test/") {
+			t.Errorf("the archive has %s, which no job runs", name)
+		}
+	}
+	for _, name := range strings.Fields(r.mustRun(t, "git", "ls-tree", "-r", "--name-only", commit)) {
+		runs := filepath.Base(name) == "action.yml" || filepath.Ext(name) == ".js"
+		if runs && !strings.HasPrefix(name, "test/") && !slices.Contains(archived, name) {
+			t.Errorf("the archive has no %s, which a job may run", name)
+		}
+	}
+}
+
+func outputOf(t *testing.T, dir, program string, args ...string) string {
+	t.Helper()
 	cmd := exec.CommandContext(t.Context(), program, args...)
-	cmd.Dir = r.dir
+	cmd.Dir = dir
 	out, err := cmd.Output()
 	if err != nil {
 		t.Fatalf("%s %q: %v", program, args, err)

@@ -4,14 +4,18 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
+	"strings"
 
 	"github.com/klauspost/compress/zstd"
 	"github.com/tailjoin/tailjoin/internal/localtailnet/build"
+	"golang.org/x/sync/errgroup"
 )
 
 // kept is where programs stay between runs; the working directory is the
@@ -60,16 +64,25 @@ func (p programs) make(ctx context.Context) error {
 			return fmt.Errorf("%s: %w\n%s", command[0], err, out)
 		}
 	}
-	return unpack(p.packed(), p.daemon)
+	return p.unpack(p.daemon)
 }
 
-func unpack(packed, name string) error {
-	from, err := os.Open(packed)
+// unpack is the least that unpacking the bundle can be: all cores, and no sum
+// is looked at.
+func (p programs) unpack(name string) error {
+	packed, err := os.ReadFile(p.packed())
 	if err != nil {
 		return err
 	}
-	defer from.Close()
-	decoder, err := zstd.NewReader(from, zstd.WithDecoderConcurrency(4))
+	program, err := os.ReadFile(p.tailjoin)
+	if err != nil {
+		return err
+	}
+	spans, err := os.ReadFile(filepath.Join(p.bundle, "tailscaled.spans"))
+	if err != nil {
+		return err
+	}
+	decoder, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecoderDictRaw(0, program))
 	if err != nil {
 		return err
 	}
@@ -79,10 +92,22 @@ func unpack(packed, name string) error {
 		return err
 	}
 	defer to.Close()
-	if _, err := decoder.WriteTo(to); err != nil {
-		return err
+	var work errgroup.Group
+	lines := strings.Split(strings.TrimSpace(string(spans)), "\n")
+	for pair := range slices.Chunk(lines, 2) { // a part of the daemon, and the frame it is packed to
+		var at, end, first, last int64
+		fmt.Sscanf(pair[0][strings.Index(pair[0], "["):], "[%d:%d]", &at, &end)
+		fmt.Sscanf(pair[1][strings.Index(pair[1], "["):], "[%d:%d]", &first, &last)
+		work.Go(func() error {
+			part, err := decoder.DecodeAll(packed[first:last], nil)
+			if err != nil {
+				return err
+			}
+			_, err = to.WriteAt(part, at)
+			return err
+		})
 	}
-	return to.Close()
+	return errors.Join(work.Wait(), to.Close())
 }
 
 // packed is the daemon as the bundle carries it.

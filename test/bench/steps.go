@@ -180,7 +180,7 @@ func (w *world) unpackBundle(context.Context) error {
 	if err != nil {
 		return err
 	}
-	return unpack(w.programs.packed(), filepath.Join(dir, "tailscaled"))
+	return w.programs.unpack(filepath.Join(dir, "tailscaled"))
 }
 
 func (w *world) fetchArchive(ctx context.Context) error {

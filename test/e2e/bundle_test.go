@@ -12,6 +12,7 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 	"github.com/tailjoin/tailjoin/internal/localtailnet/build"
+	"github.com/tailjoin/tailjoin/internal/pack"
 )
 
 // bundle is a directory with the daemon packed as a release carries it.
@@ -22,16 +23,19 @@ func bundle(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	encoder, err := zstd.NewWriter(nil)
+	platform := runtime.GOOS + "-" + runtime.GOARCH
+	program := []byte("the program of this bundle")
+	packed, spans, err := pack.Pack("tailscaled-"+platform, plain, program, zstd.SpeedFastest)
 	if err != nil {
 		t.Fatal(err)
 	}
-	packed := encoder.EncodeAll(plain, nil)
-	name := "tailscaled-" + runtime.GOOS + "-" + runtime.GOARCH
 	for file, content := range map[string][]byte{
-		name + ".zst":        packed,
-		"tailscaled.version": []byte(build.Version() + "\n"),
-		"SHA256SUMS":         fmt.Appendf(nil, "%x  %s.zst\n%x  %s\n", sha256.Sum256(packed), name, sha256.Sum256(plain), name),
+		"tailjoin-" + platform:            program,
+		"tailscaled-" + platform + ".zst": packed,
+		"tailscaled.version":              []byte(build.Version() + "\n"),
+		"tailscaled.spans":                []byte(spans),
+		"SHA256SUMS": fmt.Appendf(nil, "%x  tailscaled-%s.zst\n%x  tailscaled-%s\n%x  tailjoin-%s\n",
+			sha256.Sum256(packed), platform, sha256.Sum256(plain), platform, sha256.Sum256(program), platform),
 	} {
 		if err := os.WriteFile(filepath.Join(dir, file), content, 0o644); err != nil {
 			t.Fatal(err)

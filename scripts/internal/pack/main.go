@@ -1,43 +1,42 @@
-// Command pack packs files for a release: FILE becomes FILE.zst, the same bytes on every machine. It prints the
-// sums of FILE's four quarters, in the form of sha256sum.
+// Command pack packs a tailscaled for a release, against the tailjoin that unpacks it: DAEMON becomes DAEMON.zst, the
+// same bytes on every machine. It prints the lines of tailscaled.spans.
 //
-//	pack FILE...
+//	pack DAEMON PROGRAM
 package main
 
 import (
-	"crypto/sha256"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 
 	"github.com/klauspost/compress/zstd"
+	"github.com/tailjoin/tailjoin/internal/pack"
 )
 
 func main() {
-	for _, name := range os.Args[1:] {
-		if err := pack(name); err != nil {
-			fmt.Fprintln(os.Stderr, "packing:", err)
-			os.Exit(1)
-		}
+	if err := run(os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "packing:", err)
+		os.Exit(1)
 	}
 }
 
-func pack(name string) error {
-	data, err := os.ReadFile(name)
+func run(args []string) error {
+	if len(args) != 2 {
+		return errors.New("usage: pack DAEMON PROGRAM")
+	}
+	daemon, err := os.ReadFile(args[0])
 	if err != nil {
 		return err
 	}
-	encoder, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedBestCompression), zstd.WithEncoderConcurrency(1))
+	program, err := os.ReadFile(args[1])
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(name+".zst", encoder.EncodeAll(data, nil), 0o644); err != nil {
+	packed, spans, err := pack.Pack(filepath.Base(args[0]), daemon, program, zstd.SpeedBestCompression)
+	if err != nil {
 		return err
 	}
-	const spans = 4
-	for i := range spans {
-		from, to := i*len(data)/spans, (i+1)*len(data)/spans
-		fmt.Printf("%x  %s[%d:%d]\n", sha256.Sum256(data[from:to]), filepath.Base(name), from, to)
-	}
-	return nil
+	fmt.Print(spans)
+	return os.WriteFile(args[0]+".zst", packed, 0o644)
 }
