@@ -78,10 +78,17 @@ func (c *Client) explain(doing string, err error) error {
 			"if a proxy looks into TLS here, add its root certificate to this machine, or name it in the variable SSL_CERT_FILE", err, facts)
 	}
 	if _, ok := errors.AsType[*retry.Later](err); ok {
-		return problem("not-answering", "GitHub keeps failing",
-			"see whether this machine reaches it, and what https://www.githubstatus.com says", err, facts)
+		return problem("not-answering", "GitHub keeps failing", "see whether this machine reaches it, and what "+c.status()+" says", err, facts)
 	}
 	return err
+}
+
+// status is who knows whether this GitHub works.
+func (c *Client) status() string {
+	if c.isEnterpriseServer() {
+		return "its administrator"
+	}
+	return "https://www.githubstatus.com"
 }
 
 func problem(code, summary, hint string, err error, facts []diag.Fact) *diag.Problem {

@@ -101,9 +101,15 @@ func (c *Client) Issuer() string {
 	switch name, isCloud := strings.CutSuffix(strings.TrimPrefix(host, "api."), ".ghe.com"); {
 	case isCloud:
 		return "https://token.actions." + name + ".ghe.com"
-	case host == "api.github.com":
-		return "https://token.actions.githubusercontent.com"
+	case c.isEnterpriseServer():
+		return c.api.BaseURL.Scheme + "://" + host + "/_services/token"
 	default:
-		return c.api.BaseURL.Scheme + "://" + host + "/_services/token" // Enterprise Server
+		return "https://token.actions.githubusercontent.com"
 	}
+}
+
+// isEnterpriseServer holds for a GitHub that its users run themselves.
+func (c *Client) isEnterpriseServer() bool {
+	host := c.api.BaseURL.Host
+	return host != "api.github.com" && !strings.HasSuffix(host, ".ghe.com")
 }

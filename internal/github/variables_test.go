@@ -248,6 +248,9 @@ func TestClient_saysWhenGitHubKeepsFailing(t *testing.T) {
 	defer cancel()
 	_, err := gh.Variables(ctx, github.Place{Org: "acme"}, "")
 	wantCode(t, err, "not-answering")
+	if hint := diag.As(err).Hint; !strings.Contains(hint, "its administrator") { // an Enterprise Server has no public status
+		t.Errorf("hint %q", hint)
+	}
 }
 
 // A repository that moved is a redirect. Where it leads, the token does not go
