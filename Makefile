@@ -1,6 +1,6 @@
 # What there is to do here. Every target is a script that can be run by itself.
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench bench-sts mutants soak soak-sts build reproducible
+.PHONY: help demo test emulated bench bench-sts mutants soak soak-sts build reproducible
 
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\): ## /\1	/p' $(MAKEFILE_LIST) | expand -t 14
@@ -10,6 +10,9 @@ demo: ## join a tailnet that runs on this machine, fetch a page over it, leave, 
 
 test: ## run every check; `scripts/check NAME...` runs some
 	scripts/check
+
+emulated: ## run what a release has for other architectures, by qemu-user
+	scripts/emulated
 
 bench: ## measure join and leave against their floors
 	scripts/bench

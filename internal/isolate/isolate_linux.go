@@ -9,6 +9,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/jsimonetti/rtnetlink"
@@ -35,6 +37,12 @@ func Main() (status int, isolated bool) {
 		}
 		return initialize(), false
 	}
+}
+
+// Outside is an environment, of a program on such a machine, for one that is to
+// have a further machine.
+func Outside(env []string) []string {
+	return slices.DeleteFunc(slices.Clone(env), func(entry string) bool { return strings.HasPrefix(entry, stage+"=") })
 }
 
 // initialize is the machine's first process: it runs the program and buries

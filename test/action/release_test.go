@@ -292,7 +292,7 @@ func TestReleaseWorkflow_writesOnlyAfterVerifyingAndApproval(t *testing.T) {
 		}
 	}
 	publish := jobs["publish"]
-	if needs := fmt.Sprint(publish.Needs); needs != "[make verify]" || publish.Environment != "release" {
+	if needs := fmt.Sprint(publish.Needs); needs != "[make verify emulated]" || publish.Environment != "release" {
 		t.Errorf("publish needs %s and has the environment %q", needs, publish.Environment)
 	}
 }

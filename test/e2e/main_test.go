@@ -49,6 +49,10 @@ func run(m *testing.M) int {
 	if !isolated {
 		return status
 	}
+	if err := emulate(); err != nil {
+		fmt.Fprintln(os.Stderr, "emulating a machine:", err)
+		return cannotEmulate
+	}
 	// An ignored hangup, as nohup has it, would be ignored by every program that is tested.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
 	// The tests that may run at the same time do little but wait.

@@ -3,20 +3,22 @@
 package e2e
 
 import (
-	"bytes"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 	"testing"
 )
 
-// processesNamed are the processes with this argv[0].
+// processesNamed are the processes with this argv[0], or with it behind an emulator.
 func processesNamed(name string) (pids []int) {
 	files, _ := filepath.Glob("/proc/[0-9]*/cmdline")
 	for _, file := range files {
 		line, _ := os.ReadFile(file) // of a process that ended: nothing
-		if first, _, _ := bytes.Cut(line, []byte{0}); string(first) != name {
+		words := strings.Split(string(line), "\x00")
+		if !slices.Contains(words[:min(len(words), 3)], name) {
 			continue
 		}
 		if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(file))); err == nil {

@@ -70,6 +70,25 @@ func TestJoin_signalled_endsAtOnceAndLeavesNothing(t *testing.T) {
 	}
 }
 
+func TestLeave_afterTheJoinWasKilled_undoesIt(t *testing.T) {
+	t.Parallel()
+	for name, phase := range phases() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, localtailnet.Options{EphemeralTimeout: time.Second})
+			phase.hold(w)
+			join := w.begin("join", "--network=userspace")
+			w.mustWait(func() bool { return phase.reached(w) })
+			join.signal(syscall.SIGKILL)
+			join.end(5 * time.Second)
+			phase.release(w)
+			w.run("leave")
+			w.mustWait(func() bool { return len(w.jobNodes()) == 0 })
+			w.wantNothingLeft()
+		})
+	}
+}
+
 func TestLeave_whileTheJoinStillRuns_endsThat(t *testing.T) {
 	t.Parallel()
 	for name, phase := range phases() {

@@ -86,9 +86,17 @@ func (w *world) environment() []string {
 		"GITHUB_OUTPUT=" + filepath.Join(w.dir, "output"), "GITHUB_PATH=" + filepath.Join(w.dir, "path"),
 		"GITHUB_STEP_SUMMARY=" + filepath.Join(w.dir, "summary"),
 		"TAILJOIN_OAUTH_CLIENT_ID=" + clientID, "TAILJOIN_TAGS=tag:ci", "TAILJOIN_SESSION=" + w.session,
-		"TAILJOIN_TAILSCALE_PATH=" + filepath.Dir(os.Getenv(daemon)), "TAILJOIN_TIMEOUT=40s",
+		daemonInput(), "TAILJOIN_TIMEOUT=40s",
 		"TS_NO_LOGS_NO_SUPPORT=true", "TS_DISABLE_PORTMAPPER=1", "TS_ASSUME_NETWORK_UP_FOR_TEST=1",
 	}
+}
+
+// daemonInput says where the job's tailscaled is.
+func daemonInput() string {
+	if files := os.Getenv(releaseFiles); files != "" {
+		return "TAILJOIN_BUNDLE=" + files
+	}
+	return "TAILJOIN_TAILSCALE_PATH=" + filepath.Dir(os.Getenv(daemon))
 }
 
 // command is a process of the job, not started yet.
