@@ -10,7 +10,6 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 	"unicode/utf16"
@@ -132,7 +131,7 @@ func (f *fakeInstaller) run(_ context.Context, words ...string) error {
 func (f *fakeInstaller) install(in Install) (Binary, error) {
 	f.t.Helper()
 	const msi = "an MSI"
-	name := "tailscale-setup-1.102.5-" + runtime.GOARCH + ".msi"
+	const name = "tailscale-setup-1.102.5-amd64.msi"
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/stable/"+name {
 			http.NotFound(w, r)
@@ -142,8 +141,8 @@ func (f *fakeInstaller) install(in Install) (Binary, error) {
 		io.WriteString(w, msi)
 	}))
 	f.t.Cleanup(server.Close)
-	in.goos, in.Packages, in.CacheDir = "windows", server.URL, f.t.TempDir()
-	in.BundleDir = bundleOf(f.t, "1.102.5", smallStandIn("1.102.5"))
+	in.goos, in.goarch, in.Packages, in.CacheDir = "windows", "amd64", server.URL, f.t.TempDir()
+	in.BundleDir = bundleFor(f.t, "1.102.5", smallStandIn("1.102.5"), "windows-amd64")
 	in.knownSums = map[string]string{name: sum(msi)}
 	in.msi = f.installer()
 	in.Installing = func(product string) error {

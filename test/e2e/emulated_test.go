@@ -49,8 +49,8 @@ var emulations = map[string]map[string]emulation{
 		"qemu, arguments alone": {"qemu-aarch64-static", "OCF", anyEnd},
 		"qemu, and the name":    {"qemu-aarch64-static", "POCF", withTUN},
 	},
-	"arm":     {"qemu": {"qemu-arm-static", "POCF", use}},
-	"riscv64": {"qemu": {"qemu-riscv64-static", "POCF", use}},
+	"arm":     {"qemu": {"qemu-arm-static", "POCF", withTUN}},
+	"riscv64": {"qemu": {"qemu-riscv64-static", "POCF", withTUN}},
 	"386":     {"this kernel": {"", "", withTUN}},
 }
 

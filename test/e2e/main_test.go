@@ -34,6 +34,9 @@ func run(m *testing.M) int {
 	if path := os.Getenv(exchanged); path != "" {
 		return exchange(path)
 	}
+	if errno := os.Getenv(refusedPidfd); errno != "" {
+		return withoutPidfd(errno)
+	}
 	if os.Getenv(tailjoin) == "" {
 		dir, err := os.MkdirTemp("", "e2e-")
 		if err == nil {

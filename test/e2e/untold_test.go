@@ -3,13 +3,18 @@
 package e2e
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/tailjoin/tailjoin/internal/isolate"
 	"github.com/tailjoin/tailjoin/internal/localtailnet"
+	"golang.org/x/sys/unix"
 )
 
 // withoutProc is a command that runs a program on a machine without /proc.
@@ -23,6 +28,42 @@ func TestLeave_withoutProc_endsTheDaemon(t *testing.T) {
 			w.mustPeer(localtailnet.PeerOptions{})
 			w.under = withoutProc
 			w.mustJoin("--network="+kind, "--wait-for=my-server:80")
+			w.mustLeave()
+			w.wantNothingLeft()
+			wantSame(t, before)
+		})
+	}
+}
+
+// refusedPidfd is the error, by its number, that pidfd_open(2) gives to the program that this test becomes.
+const refusedPidfd = "TAILJOIN_TEST_REFUSED_PIDFD"
+
+// withoutPidfd becomes the program that its arguments name.
+func withoutPidfd(errno string) int {
+	number, err := strconv.Atoi(errno)
+	if err == nil {
+		err = isolate.Refuse(unix.SYS_PIDFD_OPEN, syscall.Errno(number))
+	}
+	if err == nil {
+		os.Unsetenv(refusedPidfd)
+		err = syscall.Exec(os.Args[1], os.Args[1:], os.Environ())
+	}
+	fmt.Fprintln(os.Stderr, "refusing pidfd_open:", err)
+	return 1
+}
+
+// Kernels before Linux 5.3 do not know pidfd_open; old filters of Docker forbid it.
+func TestLeave_withoutPidfd_isClean(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, errno := range map[string]syscall.Errno{"old kernel": unix.ENOSYS, "filter": unix.EPERM} {
+		t.Run(name, func(t *testing.T) {
+			before := network(t)
+			w := newWorld(t, localtailnet.Options{})
+			w.under = []string{"env", fmt.Sprintf("%s=%d", refusedPidfd, errno), self}
+			w.mustJoin("--network=tun")
 			w.mustLeave()
 			w.wantNothingLeft()
 			wantSame(t, before)
