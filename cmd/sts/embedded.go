@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"time"
 
 	"github.com/tailjoin/tailjoin/internal/sts"
 	"tailscale.com/client/local"
@@ -34,7 +35,7 @@ func embedded(ctx context.Context, o sts.NodeOptions) (*sts.Node, error) {
 	}
 	n, err := joined(ctx, s, o)
 	if err != nil {
-		return nil, errors.Join(err, s.Close())
+		return nil, errors.Join(err, closeWithin(s, closeLimit))
 	}
 	return n, nil
 }
@@ -52,7 +53,7 @@ func joined(ctx context.Context, s *tsnet.Server, o sts.NodeOptions) (*sts.Node,
 		return nil, err
 	}
 	n := sts.NodeAt(lc, status)
-	n.Close = s.Close
+	n.Close = func() error { return end(s, lc, o.Ephemeral) }
 	n.Listen = func(port int) ([]net.Listener, error) {
 		l, err := s.Listen("tcp", fmt.Sprintf(":%d", port))
 		return []net.Listener{l}, err
@@ -63,6 +64,35 @@ func joined(ctx context.Context, s *tsnet.Server, o sts.NodeOptions) (*sts.Node,
 		return fromAnywhere{l}, err
 	}
 	return n, nil
+}
+
+// closeLimit bounds a logout, and the end of the node after it.
+const closeLimit = 5 * time.Second
+
+// end takes the node off the tailnet. tsnet logs an ephemeral one out at last,
+// which is too late if it does not come that far.
+func end(s *tsnet.Server, lc *local.Client, ephemeral bool) error {
+	var err error
+	if ephemeral {
+		ctx, cancel := context.WithTimeout(context.Background(), closeLimit)
+		defer cancel()
+		err = lc.Logout(ctx)
+	}
+	return errors.Join(err, closeWithin(s, closeLimit))
+}
+
+// closeWithin does not wait for a node that never ends: netstack resets its
+// connections through a queue of 512 packets that nothing reads any more.
+// Source: tailscale.com v1.102.5, wgengine/netstack, (*Impl).Close.
+func closeWithin(s *tsnet.Server, limit time.Duration) error {
+	closed := make(chan error, 1)
+	go func() { closed <- s.Close() }()
+	select {
+	case err := <-closed:
+		return err
+	case <-time.After(limit):
+		return nil
+	}
 }
 
 // forgetServing takes back what an earlier run let Funnel reach: this one says

@@ -182,9 +182,21 @@ func (p *Peer) Dial(ctx context.Context, network, address string) (net.Conn, err
 	return p.node.Dial(ctx, network, address)
 }
 
+// closeLimit bounds the end of a peer. tsnet never ends a node that had more than
+// 512 connections a moment ago.
+const closeLimit = 10 * time.Second
+
 // Close takes the peer off the tailnet. It may be called again.
 func (p *Peer) Close() {
 	p.web.Close()
-	p.node.Close()
+	closed := make(chan struct{})
+	go func() {
+		p.node.Close()
+		close(closed)
+	}()
+	select {
+	case <-closed:
+	case <-time.After(closeLimit):
+	}
 	os.RemoveAll(p.dir)
 }
