@@ -22,7 +22,7 @@ import (
 func setupVerbs() []command {
 	return []command{
 		{name: "github", summary: "let the jobs of a repository in: OWNER/REPO --tag tag:ci", run: setup("github", "OWNER/REPO", (*front).githubJobs)},
-		{name: "forgejo", summary: "those of a repository at Forgejo: OWNER/REPO --issuer https://HOST/api/actions", run: setup("forgejo", "OWNER/REPO", (*front).forgejoJobs)},
+		{name: "forgejo", summary: "let the jobs of a repository at Forgejo in: OWNER/REPO --issuer https://HOST/api/actions", run: setup("forgejo", "OWNER/REPO", (*front).forgejoJobs)},
 		{name: "gitlab", summary: "those of a project: GROUP/PROJECT", run: setup("gitlab", "GROUP/PROJECT", plain(trust.OfGitLab))},
 		{name: "buildkite", summary: "those of a pipeline: ORG/PIPELINE", run: setup("buildkite", "ORG/PIPELINE", plain(trust.OfBuildkite))},
 		{name: "namespace", summary: "the machines of a workspace: WORKSPACE-ID", run: setup("namespace", "WORKSPACE-ID", plain(trust.OfNamespace))},
