@@ -11,8 +11,9 @@ import (
 )
 
 // frames is the number of parts that are packed each by itself, so that several
-// cores can unpack and verify them at once. More would be larger.
-const frames = 4
+// cores unpack and verify them at once, each in little memory. A program of
+// 19 MB is 0.4 % larger for them.
+const frames = 8
 
 // window is more than a program and a frame have together: a match may be as
 // far away as that.

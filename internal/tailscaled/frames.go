@@ -1,12 +1,14 @@
 package tailscaled
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"sync"
 
 	"github.com/klauspost/compress/zstd"
@@ -45,41 +47,48 @@ func (b bundled) size() int64 {
 // unpackFrames unpacks frames into a file, as many at once as there are cores,
 // and verifies all that it unpacks and writes.
 func unpackFrames(ctx context.Context, out *os.File, frames []frame, program []byte) error {
-	decoder, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecoderMaxMemory(largestFile), zstd.WithDecoderDictRaw(0, program))
+	cores := runtime.GOMAXPROCS(0)
+	decoder, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(cores), zstd.WithDecoderMaxMemory(largestFile), zstd.WithDecoderDictRaw(0, program))
 	if err != nil {
 		return err
 	}
 	defer decoder.Close()
-	failed := make([]error, len(frames))
+	queue := make(chan frame, len(frames))
+	for _, f := range frames {
+		queue <- f
+	}
+	close(queue)
+	failed := make([]error, cores)
 	var work sync.WaitGroup
-	for i, one := range frames {
-		work.Go(func() { failed[i] = one.unpack(ctx, out, decoder) })
+	for i := range failed {
+		work.Go(func() { failed[i] = unpackQueue(ctx, out, queue, decoder) })
 	}
 	work.Wait()
-	for _, err := range failed {
-		if err != nil {
+	return cmp.Or(failed...)
+}
+
+// unpackQueue unpacks one frame after the other, all to the same memory.
+func unpackQueue(ctx context.Context, out *os.File, queue <-chan frame, decoder *zstd.Decoder) error {
+	var part []byte
+	for f := range queue {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if err := f.packed.check(f.content); err != nil {
+			return err
+		}
+		var err error
+		if part, err = decoder.DecodeAll(f.content, part[:0]); err != nil {
+			return err
+		}
+		if err := f.part.check(part); err != nil {
+			return err
+		}
+		if _, err := out.WriteAt(part, f.part.from); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-func (f frame) unpack(ctx context.Context, out *os.File, decoder *zstd.Decoder) error {
-	if err := f.packed.check(f.content); err != nil {
-		return err
-	}
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	part, err := decoder.DecodeAll(f.content, nil)
-	if err != nil {
-		return err
-	}
-	if err := f.part.check(part); err != nil {
-		return err
-	}
-	_, err = out.WriteAt(part, f.part.from)
-	return err
 }
 
 // An oddPart is content that is not a span's.

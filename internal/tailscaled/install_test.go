@@ -409,6 +409,13 @@ func TestFind_refusesADamagedBundle(t *testing.T) {
 		"an unpacked part with another size": {func(t *testing.T, dir string) {
 			change(t, filepath.Join(dir, "tailscaled.spans"), `(\S+  [^.\s]+\[\d+:)(\d+\]\n.*\n)\z`, "${1}9$2")
 		}, "checksum-mismatch"},
+		"an unpacked part elsewhere": {func(t *testing.T, dir string) {
+			spans, err := readSums(filepath.Join(dir, "tailscaled.spans"))
+			must(t, err)
+			second := spans.spans(name)[1]
+			from := fmt.Sprintf("%s\\[%d:%d\\]", name, second.from, second.to)
+			change(t, filepath.Join(dir, "tailscaled.spans"), from, fmt.Sprintf("%s[%d:%d]", name, second.from+1, second.to+1))
+		}, "bundle-missing"},
 		"an unpacked part too few": {func(t *testing.T, dir string) {
 			change(t, filepath.Join(dir, "tailscaled.spans"), `(?m)^.*  [^.\s]+\[0:\d+\]\n`, "")
 		}, "bundle-missing"},

@@ -49,6 +49,8 @@ func far(w *world) []subject {
 		{farCold, w.joinAndLeave(w.cold)},
 		{farWarm, w.joinAndLeave(warm)},
 		{farDownloading, w.joinAndLeave(w.cold, "--install=download", "--mirror="+w.PackagesURL, "--mirror-key="+w.file("root.pem"))},
+		{jobOfSerial, w.serialJob},
+		{jobOfOurs, w.ourJob},
 		w.floor(tun),
 	}
 	return append(subjects, w.steps()...)

@@ -10,12 +10,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"slices"
-	"strings"
 
-	"github.com/klauspost/compress/zstd"
 	"github.com/tailjoin/tailjoin/internal/localtailnet/build"
-	"golang.org/x/sync/errgroup"
 )
 
 // kept is where programs stay between runs; the working directory is the
@@ -64,50 +60,7 @@ func (p programs) make(ctx context.Context) error {
 			return fmt.Errorf("%s: %w\n%s", command[0], err, out)
 		}
 	}
-	return p.unpack(p.daemon)
-}
-
-// unpack is the least that unpacking the bundle can be: all cores, and no sum
-// is looked at.
-func (p programs) unpack(name string) error {
-	packed, err := os.ReadFile(p.packed())
-	if err != nil {
-		return err
-	}
-	program, err := os.ReadFile(p.tailjoin)
-	if err != nil {
-		return err
-	}
-	spans, err := os.ReadFile(filepath.Join(p.bundle, "tailscaled.spans"))
-	if err != nil {
-		return err
-	}
-	decoder, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecoderDictRaw(0, program))
-	if err != nil {
-		return err
-	}
-	defer decoder.Close()
-	to, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o755)
-	if err != nil {
-		return err
-	}
-	defer to.Close()
-	var work errgroup.Group
-	lines := strings.Split(strings.TrimSpace(string(spans)), "\n")
-	for pair := range slices.Chunk(lines, 2) { // a part of the daemon, and the frame it is packed to
-		var at, end, first, last int64
-		fmt.Sscanf(pair[0][strings.Index(pair[0], "["):], "[%d:%d]", &at, &end)
-		fmt.Sscanf(pair[1][strings.Index(pair[1], "["):], "[%d:%d]", &first, &last)
-		work.Go(func() error {
-			part, err := decoder.DecodeAll(packed[first:last], nil)
-			if err != nil {
-				return err
-			}
-			_, err = to.WriteAt(part, at)
-			return err
-		})
-	}
-	return errors.Join(work.Wait(), to.Close())
+	return errors.Join(p.unpack(p.daemon), p.archiveActions(ctx))
 }
 
 // packed is the daemon as the bundle carries it.

@@ -89,9 +89,11 @@ func (r *report) far(found results) []target {
 	r.table(found, []string{serialWay, farDownloading, farCold, farWarm, tun.name})
 	c := chainsOf(found)
 	c.print(r.out)
+	r.job(found)
 	return []target{
 		againstChain(found, farWarm, c.warm), againstChain(found, farCold, c.cold), againstChain(found, farDownloading, c.downloading),
 		againstSerial(found, farWarm, 4), againstSerial(found, farCold, 4), againstSerial(found, farDownloading, 2),
+		jobAgainstSerial(found, 2),
 	}
 }
 
