@@ -1,7 +1,7 @@
 #!/bin/sh
 # run.sh COMMAND: run tailjoin's COMMAND (join, leave) with the binary for this machine. The first of these that there is:
 #
-#   dist/tailjoin-OS-ARCH         release commits carry it for linux
+#   dist/tailjoin-OS-ARCH         release commits carry it for linux/amd64
 #   the release's own asset       for the other platforms; dist/SHA256SUMS names it, and nothing else is run
 #   the sources around this file  main, a fork, a work tree: there dist/ is empty, and Go builds it
 #
@@ -37,46 +37,88 @@ genuine() {
 	[ -f "$1" ] && [ "$(sha256 "$1")" = "$2" ]
 }
 
-# download NAME FILE: dist/release says where this commit's release is; TAILJOIN_RELEASES is a mirror of all of them.
-download() {
-	read -r release <"$dist/release"
-	url=${TAILJOIN_RELEASES:-${release%/*}}/${release##*/}/$1
-	echo "fetching $url"
-	case $url in /* | [A-Za-z]:[/\\]*)
-		cp "$url" "$2" || die "cannot fetch $url; TAILJOIN_RELEASES names a mirror"
-		return
-		;;
-	esac
-	if command -v curl >/dev/null; then
-		curl -fsSL --retry 3 --connect-timeout 20 --max-time 300 -o "$2" "$url"
-	elif command -v wget >/dev/null; then
-		wget -q -T 20 -O "$2" "$url"
-	else
-		die "curl or wget is needed to fetch $url; put one into the image"
-	fi || die "cannot fetch $url; TAILJOIN_RELEASES names a mirror"
+# part NAME: where NAME is before it is verified.
+part() { echo "$dist/$1.$$"; }
+
+# give_up MESSAGE
+give_up() {
+	rm -f "$dist"/*."$$"
+	die "$1"
 }
 
-# place NAME: make dist/NAME, out of the tool cache or else the release. Its sum is checked either way, on the copy that is run.
+# url NAME: dist/release says where this commit's release is; TAILJOIN_RELEASES is a mirror of all of them.
+url() {
+	read -r release <"$dist/release"
+	echo "${TAILJOIN_RELEASES:-${release%/*}}/${release##*/}/$1"
+}
+
+# is_path URL: the mirror is a directory.
+is_path() {
+	case $1 in /* | [A-Za-z]:[/\\]*) true ;; *) false ;; esac
+}
+
+# download URL FILE: on failure there is no FILE.
+download() {
+	if is_path "$1"; then
+		cp "$1" "$2"
+	elif command -v curl >/dev/null; then
+		curl -fsSL --retry 3 --connect-timeout 20 --max-time 300 -o "$2" "$1"
+	else
+		wget -q -T 20 -O "$2" "$1"
+	fi || rm -f "$2"
+}
+
+# smaller NAME: the asset to fetch for NAME: packed by gzip, if the release has that and this machine can unpack it.
+smaller() {
+	if [ -n "$(listed "$1.gz")" ] && command -v gzip >/dev/null; then echo "$1.gz"; else echo "$1"; fi
+}
+
+# take NAME: out of the tool cache
+take() {
+	(: >"$(part "$1")") 2>/dev/null || give_up "cannot write to $dist, where $1 belongs: let the job's user write there"
+	cp "$(cached "$1")" "$(part "$1")" 2>/dev/null && genuine "$(part "$1")" "$(listed "$1")"
+}
+
+cached() { echo "${RUNNER_TOOL_CACHE:+$RUNNER_TOOL_CACHE/tailjoin/$(listed "$1")}"; }
+
+# verify ASSET: only what was verified is unpacked or run.
+verify() {
+	[ -f "$(part "$1")" ] || give_up "cannot fetch $(url "$1"); TAILJOIN_RELEASES names a mirror"
+	genuine "$(part "$1")" "$(listed "$1")" ||
+		give_up "$1 from $(url "$1") is not the file that this commit names: sha256 $(sha256 "$(part "$1")"), want $(listed "$1")"
+}
+
+# fetch NAME...: out of the release, all at once.
+fetch() {
+	is_path "$(url "$1")" || command -v curl >/dev/null || command -v wget >/dev/null ||
+		give_up "curl or wget is needed to fetch $(url "$1"); put one into the image"
+	for name; do
+		asset=$(smaller "$name")
+		echo "fetching $(url "$asset")"
+		download "$(url "$asset")" "$(part "$asset")" &
+	done
+	wait
+	for name; do
+		asset=$(smaller "$name")
+		verify "$asset"
+		[ "$asset" = "$name" ] || gzip -dc <"$(part "$asset")" >"$(part "$name")"
+		verify "$name"
+		keep "$(part "$name")" "$(cached "$name")"
+	done
+}
+
+# place NAME...: make each dist/NAME, out of the tool cache or else the release. Its sum is checked either way, on the copy that is run.
 place() {
 	command -v sha256sum >/dev/null || command -v shasum >/dev/null || die "sha256sum or shasum is needed to verify $1; put one into the image"
-	sum=$(listed "$1")
-	cached=${RUNNER_TOOL_CACHE:+$RUNNER_TOOL_CACHE/tailjoin/$sum}
-	part=$dist/$1.$$
-	(: >"$part") 2>/dev/null || die "cannot write to $dist, where $1 belongs: let the job's user write there"
-	if ! { cp "$cached" "$part" 2>/dev/null && genuine "$part" "$sum"; }; then
-		download "$1" "$part"
-		genuine "$part" "$sum" || refuse "$1" "$part"
-		keep "$part" "$cached"
-	fi
-	chmod +x "$part"
-	mv "$part" "$dist/$1"
-}
-
-# refuse NAME FILE
-refuse() {
-	got=$(sha256 "$2")
-	rm -f "$2"
-	die "$1 from $url is not the file that this commit names: sha256 $got, want $sum"
+	missing=
+	for name; do take "$name" || missing="$missing $name"; done
+	# shellcheck disable=SC2086 # names have no blanks
+	[ -z "$missing" ] || fetch $missing
+	for name; do
+		chmod +x "$(part "$name")"
+		mv "$(part "$name")" "$dist/$name"
+	done
+	rm -f "$dist"/*."$$"
 }
 
 # keep FILE CACHED: for the next job of a runner that lives on. A tool cache that cannot be written is no reason to fail.
@@ -140,8 +182,8 @@ if [ ! -e "$dist/$binary" ]; then
 	fi
 	if [ -e "$dist/SHA256SUMS" ]; then
 		[ -n "$(listed "$binary")" ] || unsupported "$os/$arch in this release"
-		place "$binary"
-		[ -z "$(listed "$daemon")" ] || place "$daemon"
+		[ -n "$(listed "$daemon")" ] || daemon=
+		place "$binary" ${daemon:+"$daemon"}
 	else
 		build
 	fi

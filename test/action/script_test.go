@@ -5,6 +5,7 @@ package action
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -58,6 +59,44 @@ func TestRun_fetchesWhatTheCommitNames(t *testing.T) {
 	}
 }
 
+func TestRun_fetchesAProgramThatGzipPacked(t *testing.T) {
+	s := newScript(t)
+	r := s.release(t, binary)
+	r.pack(t, s, binary)
+	s.want(t, "join", 0, "fetching "+r.URL+"/v1.2.3/"+asset+".gz\nfetching "+r.URL+"/v1.2.3/"+daemon+"\nran join bundle dist\n")
+	s.wantFiles(t, "SHA256SUMS", "release", asset, daemon)
+}
+
+func TestRun_fetchesAPlainProgramWhereNothingUnpacks(t *testing.T) {
+	s := newScript(t)
+	s.env = append(s.env, "PATH="+toolbox(t, "curl"))
+	r := s.release(t, binary)
+	r.pack(t, s, binary)
+	s.want(t, "join", 0, "fetching "+r.URL+"/v1.2.3/"+asset+"\nfetching "+r.URL+"/v1.2.3/"+daemon+"\nran join bundle dist\n")
+}
+
+// Neither is unpacked what is not the release's, nor run what unpacks to something else.
+func TestRun_refusesAnotherPackedFile(t *testing.T) {
+	for name, serve := range map[string]func(t *testing.T, s *script, r *releases){
+		asset + ".gz": func(t *testing.T, s *script, r *releases) {
+			r.pack(t, s, binary)
+			r.serve(asset+".gz", gzipped(t, "#!/bin/sh\necho stolen\n"))
+		},
+		asset: func(t *testing.T, s *script, r *releases) { r.pack(t, s, "#!/bin/sh\necho stolen\n") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newScript(t)
+			r := s.release(t, binary)
+			serve(t, s, r)
+			out, exit := s.run(t, "join")
+			if exit != 1 || !strings.Contains(out, name+" from "+r.URL) || !strings.Contains(out, "is not the file that this commit names") {
+				t.Errorf("got exit status %d and\n%s", exit, out)
+			}
+			s.wantFiles(t, "SHA256SUMS", "release")
+		})
+	}
+}
+
 func TestRun_fetchesFromAMirror(t *testing.T) {
 	s := newScript(t)
 	r := s.release(t, binary)
@@ -98,7 +137,7 @@ func TestRun_keepsWhatItFetchedForTheNextJob(t *testing.T) {
 
 	next := first.again(t)
 	next.want(t, "join", 0, "ran join bundle dist\n")
-	if diff := cmp.Diff([]string{asset, daemon}, r.requests); diff != "" {
+	if diff := cmp.Diff([]string{asset, daemon}, slices.Sorted(slices.Values(r.requests))); diff != "" {
 		t.Errorf("requests (-want +got):\n%s", diff)
 	}
 }

@@ -3,6 +3,8 @@
 package action
 
 import (
+	"bytes"
+	"compress/gzip"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -118,6 +120,25 @@ func (s *script) release(t *testing.T, binary string) *releases {
 	s.put(t, "dist/release", r.URL+"/v1.2.3\n")
 	s.put(t, "dist/SHA256SUMS", fmt.Sprintf("%s  %s\n%s  %s\n%s  tailscaled-darwin-arm64\n", sum(binary), asset, sum("the daemon"), daemon, sum("unpacked")))
 	return r
+}
+
+// pack has the release carry content, packed by gzip, for the program.
+func (r *releases) pack(t *testing.T, s *script, content string) {
+	t.Helper()
+	packed := gzipped(t, content)
+	r.serve(asset+".gz", packed)
+	s.put(t, "dist/SHA256SUMS", readFile(t, filepath.Join(s.dir, "dist/SHA256SUMS"))+sum(packed)+"  "+asset+".gz\n")
+}
+
+func gzipped(t *testing.T, text string) string {
+	t.Helper()
+	var packed bytes.Buffer
+	w := gzip.NewWriter(&packed)
+	_, err := w.Write([]byte(text))
+	if err := errors.Join(err, w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return packed.String()
 }
 
 // serve changes an asset; an empty one is not there.
