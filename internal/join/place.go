@@ -56,6 +56,19 @@ func openDir(path, trustedParent string) (*private.Dir, error) {
 	return dir, nil
 }
 
+// openNewDir opens the directory of a session that begins.
+func openNewDir(path, trustedParent string) (*private.Dir, error) {
+	dir, err := openDir(path, trustedParent)
+	if err != nil {
+		return nil, err
+	}
+	if err := dir.Protect(); err != nil {
+		dir.Close()
+		return nil, placeProblem(err)
+	}
+	return dir, nil
+}
+
 // attempts to make a directory: a leave beside us may remove its empty parent.
 const attempts = 10
 
@@ -73,7 +86,7 @@ func makeDir(path, trustedParent string) (*private.Dir, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making session directory: %w", err)
 	}
-	return openDir(path, trustedParent)
+	return openNewDir(path, trustedParent)
 }
 
 // mkdirWithParents lets only this user into what it makes.

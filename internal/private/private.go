@@ -24,7 +24,7 @@ type Dir struct {
 // file or directory another user could change.
 type Error struct {
 	Path   string
-	Owner  string // user ID; "" if the system does not say
+	Owner  string // user ID, on Windows a name; "" if the system does not say
 	Mode   fs.FileMode
 	Reason string
 }
@@ -42,8 +42,8 @@ func newError(path string, info fs.FileInfo, reason string) *Error {
 
 // Open opens the directory at path without following a link there. It returns
 // an *Error unless the directory belongs to owner and gives other users no
-// access, and fs.ErrNotExist if nothing is there. On Windows, where a directory
-// inherits its rights, the owner is not checked.
+// access, and fs.ErrNotExist if nothing is there. On Windows the owner must be
+// the user of this process, and Protect keeps other users out.
 func Open(path string, owner int) (*Dir, error) {
 	named, err := os.Lstat(path)
 	if err != nil {
@@ -61,6 +61,9 @@ func Open(path string, owner int) (*Dir, error) {
 	opened, err := root.Stat(".")
 	if err == nil {
 		err = checkOpened(path, named, opened, owner)
+	}
+	if err == nil {
+		err = checkOwner(root, path)
 	}
 	if err != nil {
 		root.Close()
@@ -169,19 +172,21 @@ func (d *Dir) Delete(name string) error {
 	if err == nil || errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	return d.RemoveAll(name)
+	return untilUnused(func() error { return d.RemoveAll(name) })
 }
 
 // RemoveSelf removes the directory, which must be empty, if its path still
-// leads to it.
+// leads to it. After that it can only be closed.
 func (d *Dir) RemoveSelf() error {
 	if !d.IsCurrent() {
 		return nil
 	}
-	if err := os.Remove(d.Path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
+	d.letGo()
+	err := untilUnused(func() error { return os.Remove(d.Path) })
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
 	}
-	return nil
+	return err
 }
 
 // IsCurrent reports whether the path still leads to this directory.

@@ -38,6 +38,19 @@ func ownedBy(info fs.FileInfo, owner int) bool {
 	return ok && uid == owner
 }
 
+// checkOwner has nothing to add to what a file's mode and owner say.
+func checkOwner(*os.Root, string) error { return nil }
+
+// Protect keeps other users out of the directory. Open has seen that its mode
+// does.
+func (d *Dir) Protect() error { return nil }
+
+// letGo has nothing to do: an open directory can be removed.
+func (d *Dir) letGo() {}
+
+// untilUnused: any file can be removed while a process uses it.
+func untilUnused(remove func() error) error { return remove() }
+
 func openToOthers(info fs.FileInfo) bool { return info.Mode().Perm()&0o077 != 0 }
 
 // OwnerOf is the user ID of the owner of a directory. A link there has none.
