@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 
 	"github.com/tailjoin/tailjoin/internal/secret"
@@ -37,7 +38,14 @@ func plainJob(env Env, s Streams, platform string, debug bool, harmless func(str
 	return job
 }
 
-func userID() string { return strconv.Itoa(os.Getuid()) }
+// userID tells the directories of users apart in a place that they share. On
+// Windows each has a place of its own.
+func userID() string {
+	if runtime.GOOS == "windows" {
+		return "user"
+	}
+	return strconv.Itoa(os.Getuid())
+}
 
 func hostName() string {
 	name, err := os.Hostname()

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -37,7 +38,7 @@ func (r *Request) dns(ctx context.Context) Check {
 }
 
 func (r *Request) unresolved(host, by string, resolvers []string, err error) Check {
-	c := failed("dns", fmt.Errorf("%s is not resolved %s: %s", host, by, reason(err)), "see the resolver of this machine: /etc/resolv.conf")
+	c := failed("dns", fmt.Errorf("%s is not resolved %s: %s", host, by, reason(err)), "see the resolver of this machine: "+resolverSettings())
 	if slices.Contains(resolvers, tailnetResolver) {
 		c.Hint = "the resolver is that of a tailscaled. If none runs, one was killed and left it: run `tailscaled --cleanup` as root, or restore /etc/resolv.conf"
 	}
@@ -45,6 +46,14 @@ func (r *Request) unresolved(host, by string, resolvers []string, err error) Che
 		c.Result = Warning
 	}
 	return c
+}
+
+// resolverSettings is where the resolver's addresses are found.
+func resolverSettings() string {
+	if runtime.GOOS == "windows" {
+		return "ipconfig /all"
+	}
+	return "/etc/resolv.conf"
 }
 
 // hostsOf are the names, not addresses, in some URLs.

@@ -3,6 +3,7 @@ package doctor
 import (
 	"context"
 	"fmt"
+	"runtime"
 
 	"github.com/tailjoin/tailjoin/internal/tailscaled"
 )
@@ -33,9 +34,16 @@ func with(tun bool) string {
 	return "without a network interface"
 }
 
-const proxiesHint = "the job reaches the tailnet by the proxies that the outputs socks5-proxy and http-proxy name: see proxy-env.\n" +
-	"For an interface it takes root or passwordless sudo, /dev/net/tun (in a container: --device /dev/net/tun --cap-add NET_ADMIN),\n" +
-	"and no other tailscaled on the machine"
+// proxiesHint says what a job without a network interface does, and what one
+// would take.
+func proxiesHint() string {
+	takes := "For an interface it takes root or passwordless sudo, /dev/net/tun (in a container: --device /dev/net/tun --cap-add NET_ADMIN),\n" +
+		"and no other tailscaled on the machine"
+	if runtime.GOOS == "windows" {
+		takes = "For an interface it takes network: tun, an administrator, and no other Tailscale on the machine"
+	}
+	return "the job reaches the tailnet by the proxies that the outputs socks5-proxy and http-proxy name: see proxy-env.\n" + takes
+}
 
 // rights says whether a join could have a network interface, by what.
 func (r *Request) rights(ctx context.Context) []Check {
@@ -75,7 +83,7 @@ func (r *Request) network(c tailscaled.Choice) Check {
 	case r.Network == tailscaled.WantUserspace:
 		return ok(name, "a join has no network interface, as it is wanted")
 	case r.Network == tailscaled.WantTUN:
-		return Check{Name: name, Result: Failed, Code: "not-privileged", Finding: "a join cannot have a network interface: " + c.Reason, Hint: proxiesHint}
+		return Check{Name: name, Result: Failed, Code: "not-privileged", Finding: "a join cannot have a network interface: " + c.Reason, Hint: proxiesHint()}
 	}
-	return warning(name, "a join has no network interface: "+c.Reason, proxiesHint)
+	return warning(name, "a join has no network interface: "+c.Reason, proxiesHint())
 }

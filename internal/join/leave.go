@@ -149,6 +149,8 @@ func endDaemonOf(ctx context.Context, dir string, d Deps) (*tailscaled.Found, er
 	stopping := tailscaled.Stopping{Dir: dir, PID: found.PID, TUN: found.TUN, Sudo: found.Root, Self: d.Self, Limit: limits.stop}
 	if found.TUN {
 		stopping.Socket, stopping.SocketDir = tailscaled.DefaultSocket, true // only if it is empty
+	}
+	if found.Socket != "" {
 		logOutFound(ctx, dir, *found, d, limits)
 	}
 	return found, stopping.Stop(ctx)
@@ -159,7 +161,7 @@ func endDaemonOf(ctx context.Context, dir string, d Deps) (*tailscaled.Found, er
 func logOutFound(ctx context.Context, dir string, found tailscaled.Found, d Deps, limits limits) {
 	ctx, cancel := context.WithTimeout(ctx, limits.logOut)
 	defer cancel()
-	if err := tailscaled.Attach(dir, tailscaled.DefaultSocket, found.PID).LogOut(ctx); err != nil {
+	if err := tailscaled.Attach(dir, found.Socket, found.PID).LogOut(ctx); err != nil {
 		d.Log.Info("the daemon did not log out when asked", "cause", err)
 	}
 }

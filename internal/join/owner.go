@@ -15,10 +15,7 @@ type owner struct {
 	Program string `json:"program"`
 }
 
-func self() owner {
-	program, _ := os.Executable()
-	return owner{os.Getpid(), program}
-}
+func self() owner { return owner{os.Getpid(), tailscaled.OwnProgram()} }
 
 // stop ends a join that still runs. It is asked first: it undoes what it
 // began, and has five seconds for that.

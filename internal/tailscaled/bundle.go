@@ -16,8 +16,6 @@ import (
 // A bundled is the tailscaled that comes with this tailjoin for one platform:
 // one file, tailscaled and tailscale in one, packed with zstd against the
 // program beside it. Its sums, packed and unpacked, are in the same commit.
-// There is none for Windows, where a daemon needs a driver that only
-// Tailscale's MSI brings.
 type bundled struct {
 	dir     string
 	name    string // "tailscaled-linux-amd64"
@@ -105,15 +103,26 @@ func (in Install) bundle(ctx context.Context) (Binary, error) {
 		return binary, err
 	}
 	binary.Source = "bundle"
-	binary.file, err = in.unpackBundle(ctx, b, filepath.Dir(binary.Daemon))
+	binary.file, err = in.unpackBundle(ctx, b, binary)
 	return binary, err
 }
 
 // binary is what b is once it is unpacked: tailscale is a link to tailscaled,
-// which goes by the name it is called by.
+// which goes by the name it is called by. On Windows, where a link takes a right
+// that most users lack, both are one file.
 func (b bundled) binary(in Install) Binary {
 	dir := in.entry(b.version, "small")
-	return Binary{Daemon: filepath.Join(dir, "tailscaled"), CLI: filepath.Join(dir, "tailscale"), Version: b.version}
+	binary := Binary{Daemon: filepath.Join(dir, in.program("tailscaled")), CLI: filepath.Join(dir, "tailscale"), Version: b.version}
+	if in.os() == "windows" {
+		binary.CLI = binary.Daemon
+	}
+	return binary
+}
+
+// isLinked reports that tailscale leads to tailscaled.
+func (b Binary) isLinked() bool {
+	target, _ := os.Readlink(b.CLI)
+	return b.CLI == b.Daemon || target == "tailscaled"
 }
 
 // openUnpacked opens what the cache has of b, if every byte is as it should be.
@@ -145,27 +154,32 @@ func (b bundled) check(f *os.File, binary Binary) error {
 	if err != nil {
 		return err
 	}
-	if target, _ := os.Readlink(binary.CLI); !same || target != "tailscaled" || !isProgram(f) {
+	if !same || !binary.isLinked() || !isProgram(f) {
 		return errChanged
 	}
 	return nil
 }
 
-// unpackBundle puts tailscaled and tailscale into dir, and returns tailscaled
-// opened.
-func (in Install) unpackBundle(ctx context.Context, b bundled, dir string) (*os.File, error) {
+// unpackBundle puts tailscaled and tailscale where binary says, and returns
+// tailscaled opened.
+func (in Install) unpackBundle(ctx context.Context, b bundled, binary Binary) (*os.File, error) {
 	scratch, err := in.scratch()
 	if err != nil {
 		return nil, err
 	}
 	defer os.RemoveAll(scratch)
-	f, err := b.unpack(ctx, filepath.Join(scratch, "tailscaled"))
+	program := filepath.Base(binary.Daemon)
+	f, err := b.unpack(ctx, filepath.Join(scratch, program))
 	if err != nil {
 		return nil, in.ofCache(err)
 	}
-	err = os.Symlink("tailscaled", filepath.Join(scratch, "tailscale"))
+	names := []string{program}
+	if binary.CLI != binary.Daemon {
+		names = []string{"tailscale", program} // complete once tailscaled is there
+		err = os.Symlink(program, filepath.Join(scratch, "tailscale"))
+	}
 	if err == nil {
-		err = moveAll(scratch, dir, "tailscale", "tailscaled") // complete once tailscaled is there
+		err = moveAll(scratch, filepath.Dir(binary.Daemon), names...)
 	}
 	if err != nil {
 		f.Close()

@@ -13,5 +13,5 @@ func closeProgram(_ context.Context, f *os.File) (*os.File, error) {
 	if err := f.Close(); err != nil {
 		return nil, err
 	}
-	return os.Open(f.Name())
+	return openRegular(f.Name())
 }

@@ -29,7 +29,7 @@ type Config struct {
 	Proxy    string   // host:port of the SOCKS5 and HTTP proxy; "" is none
 	HostPATH bool     // the daemon may use the host's iptables and shells
 	Debug    bool
-	Tied     bool // on Linux, and without sudo: it logs out and ends when this process is gone
+	Tied     bool // it ends when this process is gone: on Linux, unless by sudo, where it logs out first, and on Windows
 }
 
 // A Daemon is a tailscaled that we started, or started in an earlier process.
@@ -142,13 +142,14 @@ func Attach(dir, socket string, pid int) *Daemon {
 var errForeign = errors.New("another tailscaled answers where this one should")
 
 // dial connects to this daemon and to no other: where `tailscale` looks for
-// one, the host's or that of another join may have taken its place.
+// one, the host's or that of another join may have taken its place. On Windows
+// every user can take the name of a pipe.
 func (d *Daemon) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	conn, err := dialSocket(ctx, d.Socket)
 	if err != nil {
 		return nil, err
 	}
-	if d.Socket == DefaultSocket && !listensAs(conn, filepath.Join(d.dir, linkName), d.process.pid, rootOrOwn) {
+	if isShared(d.Socket) && !listensAs(conn, filepath.Join(d.dir, linkName), d.process.pid, rootOrOwn) {
 		conn.Close()
 		return nil, errForeign
 	}

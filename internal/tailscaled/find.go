@@ -3,6 +3,7 @@ package tailscaled
 import (
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 )
 
@@ -11,6 +12,8 @@ type Found struct {
 	PID  int
 	TUN  bool // it has a network interface
 	Root bool // it is root's, and this process is not
+
+	Socket string // where it must be asked to log out; "" if it does so as it ends
 }
 
 // FindIn finds the daemon that runs from a session's directory by its name and
@@ -20,12 +23,26 @@ func FindIn(session string) *Found {
 	name := filepath.Join(session, linkName)
 	for _, by := range []owner{daemonIn(session), rootOrOwn} {
 		if pids := processesNamed(name, 0, by); len(pids) > 0 {
-			return &Found{
+			found := &Found{
 				PID:  pids[0],
 				TUN:  slices.Contains(argumentsOf(pids[0]), "--tun="+tunName),
 				Root: os.Geteuid() != 0 && !IsOwn(pids[0]),
 			}
+			found.Socket = found.socket(session)
+			return found
 		}
 	}
 	return nil
+}
+
+// socket is where a daemon must be asked to log out. With an interface it may
+// be too late when it ends, and on Windows it ends at once.
+func (f *Found) socket(session string) string {
+	switch {
+	case f.TUN:
+		return DefaultSocket
+	case runtime.GOOS == "windows":
+		return SocketIn(session)
+	}
+	return ""
 }

@@ -55,7 +55,7 @@ type Install struct {
 // A Binary is a tailscaled that was verified when Find returned it.
 type Binary struct {
 	Daemon  string // path of tailscaled
-	CLI     string // path of tailscale; for the bundle a link to Daemon
+	CLI     string // path of tailscale; for the bundle a link to Daemon, or Daemon itself
 	Version string // "1.102.5"
 	Source  string // "host", "path", "cache", "bundle", "mirror" or "download"
 	Full    bool   // nothing was left out of the build

@@ -106,11 +106,9 @@ func (c Config) environment() []string {
 		linkHelpers(path)
 	}
 	_, state := c.paths()
-	env := []string{"PATH=" + path, "HOME=" + state, "TS_LOGS_DIR=" + state}
+	env := []string{"PATH=" + path, homeVariable + "=" + state, "TS_LOGS_DIR=" + state}
 	return append(env, c.Env...)
 }
-
-var systemPath = []string{"/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"}
 
 func hostPATH() string { return strings.Join(systemPath, string(os.PathListSeparator)) }
 
@@ -193,7 +191,10 @@ func (l launch) start(apart bool) (process, error) {
 	if err != nil {
 		return process{}, err
 	}
-	return process{cmd.Process.Pid, exited}, nil
+	if l.tied {
+		err = tieStarted(cmd.Process.Pid)
+	}
+	return process{cmd.Process.Pid, exited}, err
 }
 
 // isAt reports whether a path in a directory of ours is an open file itself,

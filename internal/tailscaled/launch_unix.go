@@ -20,6 +20,16 @@ const linkName = "tailscaled"
 // too long for a socket, a ShortPath leads to it.
 func SocketIn(dir string) string { return filepath.Join(dir, StateName, "s") }
 
+// homeVariable names a user's home directory.
+const homeVariable = "HOME"
+
+// systemPath is the PATH of a daemon that may call programs of the host.
+var systemPath = []string{"/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"}
+
+// isShared reports that the socket of another daemon can have this path: no
+// other user can write to a session's directory.
+func isShared(socket string) bool { return socket == DefaultSocket }
+
 // alias makes a program known by another path.
 func alias(program, path string) error {
 	if err := os.Remove(path); err != nil && !os.IsNotExist(err) {
@@ -34,6 +44,15 @@ func Signal(pid int, sig syscall.Signal) error {
 		return err
 	}
 	return nil
+}
+
+// tieStarted has nothing to add to tie.
+func tieStarted(int) error { return nil }
+
+// OwnProgram is ProgramOf this process.
+func OwnProgram() string {
+	program, _ := os.Executable()
+	return program
 }
 
 // setOwnSession keeps the runner, which ends a step's process group and

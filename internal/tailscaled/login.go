@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"time"
 
@@ -47,10 +48,20 @@ func (l *Login) giveUp(err error) { l.cancel(&gaveUp{err}) }
 // effect with the login, and WantRunning must wait for it: a daemon that
 // wants to run dials the server it knew before.
 func (d *Daemon) Prepare(ctx context.Context, prefs *ipn.MaskedPrefs) (*Login, error) {
+	keepRunning(prefs)
 	if _, err := d.Local.EditPrefs(ctx, prefs); err != nil {
 		return nil, d.explain(fmt.Errorf("setting the daemon's preferences: %w", err))
 	}
 	return d.watch(ctx)
+}
+
+// keepRunning has a daemon on Windows keep its settings and stay on the tailnet
+// while no program is connected to its LocalAPI. Other systems' daemons do so
+// anyway.
+func keepRunning(prefs *ipn.MaskedPrefs) {
+	if runtime.GOOS == "windows" && !prefs.ForceDaemonSet {
+		prefs.ForceDaemon, prefs.ForceDaemonSet = true, true
+	}
 }
 
 // watch opens the daemon's events. They last as long as the login, not as the

@@ -76,6 +76,22 @@ func refuseMSI(wish Wish, found string, administrator bool) error {
 	return nil
 }
 
+// survey finds out what a join on Windows has: an interface only if that is
+// asked for, and the installer may run.
+func (i installer) survey(ctx context.Context, wish Wish) Machine {
+	m := Machine{Root: true}
+	if refused := refuseMSI(WantTUN, i.tailscale(ctx), i.isAdministrator()); refused != nil {
+		m.NoTUN = refused.Error()
+	}
+	switch wish {
+	case WantTUN:
+		m.TUN, m.Reason = m.NoTUN == "", m.NoTUN
+	case Any:
+		m.Reason = "on Windows it takes network: tun, which runs Tailscale's installer"
+	}
+	return m
+}
+
 // ofMachine reports that another archive does not help.
 func ofMachine(err error) bool {
 	_, refused := errors.AsType[*NoInterfaceError](err)

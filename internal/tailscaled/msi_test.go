@@ -314,3 +314,26 @@ func TestUninstall(t *testing.T) {
 func (f *fakeInstaller) uninstall(code string) error {
 	return f.installer().uninstall(f.t.Context(), code)
 }
+
+func TestSurvey_ofWindowsSaysWhetherTheInstallerMayRun(t *testing.T) {
+	administrator := newFakeInstaller(t)
+	other := newFakeInstaller(t)
+	other.found = "a service"
+	for name, tt := range map[string]struct {
+		machine *fakeInstaller
+		wish    Wish
+		tun     bool
+		reason  string
+	}{
+		"an interface":                 {administrator, WantTUN, true, ""},
+		"none is asked for":            {administrator, Any, false, "network: tun"},
+		"none is wanted":               {administrator, WantUserspace, false, ""},
+		"beside another Tailscale":     {other, WantTUN, false, "a service"},
+		"not beside it, as by default": {other, Any, false, "network: tun"},
+	} {
+		got := tt.machine.installer().survey(t.Context(), tt.wish)
+		if got.TUN != tt.tun || !strings.Contains(got.Reason, tt.reason) || (got.Reason == "") != (tt.reason == "") || !got.Root {
+			t.Errorf("%s: got %+v", name, got)
+		}
+	}
+}

@@ -20,5 +20,9 @@ func findNeighbour(ctx context.Context) neighbour {
 	return neighbour{}
 }
 
-func noDevice() string { return "" }
-func noTUN() string    { return "" }
+// noDevice says why no daemon of ours can have a network interface.
+func noDevice() string {
+	return "on Windows only the service that Tailscale's installer brings has one"
+}
+
+func noTUN() string { return noDevice() }

@@ -2,6 +2,7 @@ package tailscaled
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,6 +17,9 @@ import (
 // The module hands out no way to its roots, so ours are a copy.
 func TestTailscaleRoots_areThoseOfTheModule(t *testing.T) {
 	out, err := exec.CommandContext(t.Context(), "go", "list", "-f", "{{.Dir}}", "tailscale.com/clientupdate/distsign").Output()
+	if errors.Is(err, exec.ErrNotFound) {
+		t.Skip("Go is not there to ask where the module is")
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -63,7 +63,10 @@ type Machine struct {
 
 // SurveyRights finds out what Choose would, and each thing by itself.
 func SurveyRights(ctx context.Context, wish Wish, self string) Machine {
-	m := Machine{Root: runtime.GOOS == "windows" || os.Geteuid() == 0, NoTUN: noDevice()}
+	if runtime.GOOS == "windows" {
+		return windowsInstaller.survey(ctx, wish)
+	}
+	m := Machine{Root: os.Geteuid() == 0, NoTUN: noDevice()}
 	if m.Root {
 		m.NoTUN = noTUN()
 	} else if noTUN, err := askRoot(ctx, self); err != nil {
