@@ -38,6 +38,9 @@ type Process struct {
 
 // Main runs the program and returns its exit status.
 func Main(p Process) int {
+	if status, ok := tailscale(p); ok {
+		return status
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), cancelling()...)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
@@ -89,15 +92,6 @@ func newFront(p Process) *front {
 		f.mask(key.Text)
 	}
 	return f
-}
-
-func lookup(environ []string) ci.Env {
-	vars := map[string]string{}
-	for _, entry := range environ {
-		name, value, _ := strings.Cut(entry, "=")
-		vars[name] = value
-	}
-	return func(name string) string { return vars[name] }
 }
 
 // mask hides a secret in what we write, and in what any later step does.

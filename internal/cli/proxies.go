@@ -133,11 +133,3 @@ func (f *front) endProxies(in *inputs) error {
 	}
 	return nil
 }
-
-// without is an environment that lacks some variables.
-func without(environ []string, names ...string) []string {
-	return slices.DeleteFunc(slices.Clone(environ), func(entry string) bool {
-		name, _, _ := strings.Cut(entry, "=")
-		return slices.Contains(names, name)
-	})
-}

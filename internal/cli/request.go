@@ -198,7 +198,8 @@ func (f *front) daemonEnv() []string {
 	var env []string
 	for _, entry := range f.Environ {
 		name, _, _ := strings.Cut(entry, "=")
-		if slices.Contains(passed, name) || strings.HasPrefix(name, "TS_") && !namesSecret(name) {
+		isPassed := func(one string) bool { return sameVariable(one, name) }
+		if slices.ContainsFunc(passed, isPassed) || strings.HasPrefix(name, "TS_") && !namesSecret(name) {
 			env = append(env, entry)
 		}
 	}
