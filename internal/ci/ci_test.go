@@ -46,8 +46,13 @@ func (r *runner) file(t *testing.T, name string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return string(content)
+	return unixLines(string(content))
 }
+
+// said is what was written, with the line ends of Linux: on Windows a command of the runner ends in CRLF.
+func (r *runner) said() string { return unixLines(r.words.String()) }
+
+func unixLines(text string) string { return strings.ReplaceAll(text, "\r\n", "\n") }
 
 func TestGitHub_readsInputsAndWritesOutputs(t *testing.T) {
 	r := newRunner(t)
@@ -117,7 +122,7 @@ func TestGitHub_masksEachLineOfASecret(t *testing.T) {
 	r := newRunner(t)
 	r.job().Mask(secret.New("first\nsecond"))
 	want := "::add-mask::first\n::add-mask::second\n"
-	if d := cmp.Diff(want, r.words.String()); d != "" {
+	if d := cmp.Diff(want, r.said()); d != "" {
 		t.Error(d)
 	}
 }
@@ -132,7 +137,7 @@ func TestGitHub_logLineCannotBecomeACommand(t *testing.T) {
 	want := "joined : :error: :forged node=\"a b\"\n" +
 		"::warning title=tailjoin::100%25%0Aleft\n" +
 		"::debug::seen%0Ait\n"
-	if d := cmp.Diff(want, r.words.String()); d != "" {
+	if d := cmp.Diff(want, r.said()); d != "" {
 		t.Error(d)
 	}
 }
@@ -140,7 +145,7 @@ func TestGitHub_logLineCannotBecomeACommand(t *testing.T) {
 func TestGitHub_reportsAProblemOnceInLogAndSummary(t *testing.T) {
 	r := newRunner(t)
 	r.job().Report(&diag.Problem{Code: "no-id-token", Summary: "no token", Hint: "a\nb"})
-	if got := r.words.String(); strings.Count(got, "::error ") != 1 || strings.Count(got, "\n") != 1 || !strings.Contains(got, "title=no token::error: no token%0Ahint:  a%0A") {
+	if got := r.said(); strings.Count(got, "::error ") != 1 || strings.Count(got, "\n") != 1 || !strings.Contains(got, "title=no token::error: no token%0Ahint:  a%0A") {
 		t.Errorf("log: %q", got)
 	}
 	if got := r.file(t, "GITHUB_STEP_SUMMARY"); !strings.Contains(got, "hint:  a") {

@@ -19,7 +19,7 @@ func TestSecret_isHiddenBeforeItIsHandedOn(t *testing.T) {
 	if err := r.job().Secret("access-token", secret.New("tskey-api-1")); err != nil {
 		t.Fatal(err)
 	}
-	if d := cmp.Diff("::add-mask::tskey-api-1\n", r.words.String()); d != "" {
+	if d := cmp.Diff("::add-mask::tskey-api-1\n", r.said()); d != "" {
 		t.Errorf("words (-want +got):\n%s", d)
 	}
 	if got := r.file(t, "GITHUB_OUTPUT"); !strings.HasPrefix(got, "access-token<<") || !strings.Contains(got, "\ntskey-api-1\n") {
@@ -60,7 +60,7 @@ func TestKeep_isHiddenBeforeItIsAVariable(t *testing.T) {
 	if err := job.Keep("TS_AUTHKEY", secret.New("tskey-auth-1")); err != nil || !job.Keeps {
 		t.Fatal(job.Keeps, err)
 	}
-	if d := cmp.Diff("::add-mask::tskey-auth-1\n", r.words.String()); d != "" {
+	if d := cmp.Diff("::add-mask::tskey-auth-1\n", r.said()); d != "" {
 		t.Errorf("words (-want +got):\n%s", d)
 	}
 	if got := r.file(t, "GITHUB_ENV"); !strings.HasPrefix(got, "TS_AUTHKEY<<") || !strings.Contains(got, "\ntskey-auth-1\n") {
