@@ -103,11 +103,15 @@ func (e emulation) run(t *testing.T, files, program string) {
 // withOwnUsers has a process be in a user namespace, with the users of this one: binfmt_misc belongs to that.
 func withOwnUsers(t *testing.T) *syscall.SysProcAttr {
 	t.Helper()
+	setgroups, err := os.ReadFile("/proc/self/setgroups") // "deny" in an ordinary user's namespace
+	if err != nil {
+		t.Fatal(err)
+	}
 	return &syscall.SysProcAttr{
 		Cloneflags:                 syscall.CLONE_NEWUSER,
 		UidMappings:                idsOf(t, "/proc/self/uid_map"),
 		GidMappings:                idsOf(t, "/proc/self/gid_map"),
-		GidMappingsEnableSetgroups: true,
+		GidMappingsEnableSetgroups: strings.HasPrefix(string(setgroups), "allow"),
 		Pdeathsig:                  syscall.SIGKILL,
 	}
 }
