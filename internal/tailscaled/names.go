@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"time"
 )
@@ -25,13 +26,17 @@ func (d *Daemon) Resolves(ctx context.Context, node Node) error {
 	ctx, cancel := context.WithTimeout(ctx, namesLimit)
 	defer cancel()
 	_, err := until(ctx, func(ctx context.Context) ([]string, error) {
-		return (&net.Resolver{PreferGo: true}).LookupHost(ctx, node.Name+".")
+		return resolver().LookupHost(ctx, node.Name+".")
 	})
 	if err == nil {
 		return nil
 	}
 	return errors.Join(d.namesFault(context.WithoutCancel(ctx)), cannotWrite(resolvConf), err)
 }
+
+// resolver asks as later steps do. Windows has rules by name for which server is
+// asked, which Go's own resolver does not know.
+func resolver() *net.Resolver { return &net.Resolver{PreferGo: runtime.GOOS != "windows"} }
 
 // namesFault is what the daemon's health says of the resolver's settings.
 func (d *Daemon) namesFault(ctx context.Context) error {

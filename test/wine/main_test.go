@@ -6,6 +6,7 @@ package wine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"testing"
@@ -45,5 +46,5 @@ func prepare(ctx context.Context) error {
 		return err
 	}
 	os.Setenv(releaseAt, release)
-	return buildUnits(ctx)
+	return errors.Join(buildUnits(ctx), buildInstalled(ctx))
 }
