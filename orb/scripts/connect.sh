@@ -54,6 +54,20 @@ tailjoin_fetch() (
 		{ chmod 700 "$new/$1" && mv -f "$new/$1" "$home/$1"; } || die "cannot write to $home"
 	}
 
+	# have_program: where gzip can unpack it, less than half has to come. Only what was verified is unpacked.
+	have_program() {
+		sum=$(listed "$program") packed=$(listed "$program.gz")
+		! genuine "$home/$program" "$sum" || return 0
+		if [ -z "$packed" ] || ! command -v gzip >/dev/null; then
+			have "$program" "$sum"
+			return
+		fi
+		have "$program.gz" "$packed"
+		{ gzip -dc <"$home/$program.gz" >"$new/$program" && rm "$home/$program.gz"; } || die "cannot unpack $program.gz"
+		genuine "$new/$program" "$sum" || die "$program.gz is not packed from the program of the release"
+		{ chmod 700 "$new/$program" && mv -f "$new/$program" "$home/$program"; } || die "cannot write to $home"
+	}
+
 	# private DIR: no other user can change DIR or replace it. Each directory from / on is ours or root's, and one that others
 	# may write to has the sticky bit.
 	private() (
@@ -113,7 +127,8 @@ tailjoin_fetch() (
 	command -v sha256sum >/dev/null || command -v shasum >/dev/null || die "sha256sum or shasum is needed; put one into the image"
 	have SHA256SUMS "$sums"
 	[ -n "$(listed "$program")" ] || die "this release has no build for $os/$arch"
-	for name in "$program" "tailscaled-$os-$arch.zst" tailscaled.spans tailscaled.version; do
+	have_program
+	for name in "tailscaled-$os-$arch.zst" tailscaled.spans tailscaled.version; do
 		sum=$(listed "$name")
 		[ -z "$sum" ] || have "$name" "$sum"
 	done

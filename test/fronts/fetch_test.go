@@ -4,6 +4,7 @@ package fronts
 
 import (
 	"bytes"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -47,6 +48,29 @@ func TestFetch_inAnyImage(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestFetch_ofAProgramThatGzipPacked(t *testing.T) {
+	f := newFetching(t)
+	f.pack(t, f.files[program])
+	dir := filepath.Join(f.home, ".cache", "tailjoin", "fetched-"+f.sums)
+	fetched := append([]string{"SHA256SUMS", program + ".gz"}, assets[2:]...)
+	f.want(t, 0, f.fetched(fetched...)+filepath.Join(dir, program)+"\n")
+	f.want(t, 0, filepath.Join(dir, program)+"\n")
+	want := maps.Clone(f.files)
+	delete(want, program+".gz")
+	if diff := cmp.Diff(want, contents(t, dir)); diff != "" {
+		t.Errorf("files (-want +got):\n%s", diff)
+	}
+}
+
+func TestFetch_refusesWhatUnpacksToAnotherProgram(t *testing.T) {
+	f := newFetching(t)
+	f.pack(t, "#!/bin/sh\necho stolen\n")
+	if out, status := f.run(t); status != 1 || !strings.Contains(out, "is not packed from the program of the release") {
+		t.Errorf("got exit status %d and\n%s", status, out)
+	}
+	f.wantNothingUnverified(t)
 }
 
 func TestFetch_fromAMirror(t *testing.T) {

@@ -3,6 +3,8 @@
 package fronts
 
 import (
+	"bytes"
+	"compress/gzip"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -66,6 +68,22 @@ func newFetching(t *testing.T) *fetching {
 	t.Cleanup(f.Close)
 	f.release, f.sums = f.URL+"/v1.2.3", sum(f.files["SHA256SUMS"])
 	return f
+}
+
+// pack has the release carry content, packed by gzip, for the program.
+func (f *fetching) pack(t *testing.T, content string) {
+	t.Helper()
+	var packed bytes.Buffer
+	w := gzip.NewWriter(&packed)
+	_, err := w.Write([]byte(content))
+	if err := errors.Join(err, w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	name := program + ".gz"
+	f.files[name] = packed.String()
+	f.files["SHA256SUMS"] += sum(f.files[name]) + "  " + name + "\n"
+	f.served[name], f.served["SHA256SUMS"] = f.files[name], f.files["SHA256SUMS"]
+	f.sums = sum(f.files["SHA256SUMS"])
 }
 
 func (f *fetching) ServeHTTP(w http.ResponseWriter, r *http.Request) {

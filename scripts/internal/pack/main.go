@@ -1,15 +1,18 @@
-// Command pack packs a tailscaled for a release, against the tailjoin that unpacks it: DAEMON becomes DAEMON.zst, the
-// same bytes on every machine. It prints the lines of tailscaled.spans.
+// Command pack packs a tailscaled for a release, against the tailjoin that unpacks it: DAEMON becomes DAEMON.zst. The
+// program becomes PROGRAM.gz, for whoever fetches it as an asset. Both are the same bytes on every machine. It prints
+// the lines of tailscaled.spans.
 //
 //	pack DAEMON PROGRAM
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 
+	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 	"github.com/tailjoin/tailjoin/internal/pack"
 )
@@ -38,5 +41,18 @@ func run(args []string) error {
 		return err
 	}
 	fmt.Print(spans)
-	return os.WriteFile(args[0]+".zst", packed, 0o644)
+	return errors.Join(os.WriteFile(args[0]+".zst", packed, 0o644), writeGzip(args[1]+".gz", program))
+}
+
+func writeGzip(name string, content []byte) error {
+	var packed bytes.Buffer
+	w, err := gzip.NewWriterLevel(&packed, gzip.BestCompression)
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(content)
+	if err := errors.Join(err, w.Close()); err != nil {
+		return err
+	}
+	return os.WriteFile(name, packed.Bytes(), 0o644)
 }
