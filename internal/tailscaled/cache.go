@@ -1,10 +1,8 @@
 package tailscaled
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"time"
@@ -133,19 +131,6 @@ func replace(from, to string) error {
 		return err
 	}
 	return os.Rename(from, to)
-}
-
-// A contextReader ends with the cause of ctx's end once ctx is done.
-type contextReader struct {
-	ctx context.Context
-	io.Reader
-}
-
-func (r contextReader) Read(p []byte) (int, error) {
-	if r.ctx.Err() != nil {
-		return 0, context.Cause(r.ctx)
-	}
-	return r.Reader.Read(p)
 }
 
 // packages is where archives and their signatures are kept.
