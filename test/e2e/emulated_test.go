@@ -66,9 +66,11 @@ const (
 func TestEmulated(t *testing.T) {
 	for _, arch := range strings.Split(*architectures, ",") {
 		t.Run(arch, func(t *testing.T) {
-			files := mustRelease(t, arch)
+			if len(emulations[arch]) == 0 {
+				t.Fatal("no machine is known for it")
+			}
 			for name, e := range emulations[arch] {
-				t.Run(name, func(t *testing.T) { e.run(t, files, filepath.Join(files, "tailjoin-linux-"+arch)) })
+				t.Run(name, func(t *testing.T) { e.run(t, arch) })
 			}
 		})
 	}
@@ -77,19 +79,26 @@ func TestEmulated(t *testing.T) {
 // cannotEmulate is the exit status of a machine that cannot be.
 const cannotEmulate = 77
 
-// run runs the tests with a program and the files of its release.
-func (e emulation) run(t *testing.T, files, program string) {
+// run runs the tests with the release's files for an architecture.
+func (e emulation) run(t *testing.T, arch string) {
+	emulator, err := exec.LookPath(e.emulator)
+	if e.emulator != "" && err != nil {
+		t.Skipf("%s is not installed (apt-get install qemu-user-static)", e.emulator)
+	}
+	files := mustRelease(t, arch)
+	program := filepath.Join(files, "tailjoin-linux-"+arch)
 	cmd := exec.Command("/proc/self/exe", "-test.run=^("+strings.Join(e.tests, "|")+")$", "-test.v", "-test.failfast")
 	cmd.Env = append(isolate.Outside(os.Environ()), releaseFiles+"="+files, tailjoin+"="+program)
 	if e.emulator != "" {
-		path, err := exec.LookPath(e.emulator)
-		if err != nil {
-			t.Skipf("%s is not installed (apt-get install qemu-user-static)", e.emulator)
-		}
-		cmd.Env = append(cmd.Env, emulatorPath+"="+path, emulatorFlags+"="+e.flags)
+		cmd.Env = append(cmd.Env, emulatorPath+"="+emulator, emulatorFlags+"="+e.flags)
 		cmd.SysProcAttr = withOwnUsers(t)
+	} else if err := exec.Command(program, "version").Run(); errors.Is(err, syscall.ENOEXEC) {
+		t.Skip("this kernel does not run programs for " + arch)
 	}
 	words, err := cmd.CombinedOutput()
+	if cmd.ProcessState == nil {
+		t.Skipf("no user namespace for a process: %v", err)
+	}
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok && exit.ExitCode() == cannotEmulate {
 		t.Skip(string(words))
 	}
@@ -133,14 +142,20 @@ func idsOf(t *testing.T, file string) (ids []syscall.SysProcIDMap) {
 	return ids
 }
 
-// mustRelease makes the release's files for an architecture, and returns their directory.
+// released are the architectures whose files were made.
+var released = map[string]bool{}
+
+// mustRelease makes the release's files for an architecture, once, and returns their directory.
 func mustRelease(t *testing.T, arch string) string {
 	t.Helper()
 	dir, err := filepath.Abs("../../.build/programs/release-" + arch)
 	if err != nil {
 		t.Fatal(err)
 	}
-	mustRun(t, "../../scripts/build", "--out", dir, "--only", "linux/"+arch, "--programs", "tailjoin tailscaled")
+	if !released[arch] {
+		mustRun(t, "../../scripts/build", "--out", dir, "--only", "linux/"+arch, "--programs", "tailjoin tailscaled")
+		released[arch] = true
+	}
 	return dir
 }
 
