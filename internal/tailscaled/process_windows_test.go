@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/tailscale/go-winio"
 	"golang.org/x/sys/windows"
@@ -80,5 +81,22 @@ func TestProcessesNamed_findsAProgramByEachName(t *testing.T) {
 		if pids := processesNamed(name, 0, ownUser); len(pids) != 1 || pids[0] != os.Getpid() {
 			t.Errorf("%s: got %v, want %d", name, pids, os.Getpid())
 		}
+	}
+}
+
+// tailscale's own way to connect tries for five seconds, in case that a daemon is about to start.
+func TestAnswers_saysAtOnceThatNothingListens(t *testing.T) {
+	began := time.Now()
+	if Answers(SocketIn(t.TempDir())) {
+		t.Error("a daemon answers")
+	}
+	if took := time.Since(began); took > time.Second {
+		t.Errorf("it took %v", took)
+	}
+}
+
+func TestRealPath_ofWhatDoesNotExist_isThePath(t *testing.T) {
+	if got := realPath(`C:\no\such\file`); got != `C:\no\such\file` {
+		t.Errorf("got %s", got)
 	}
 }
