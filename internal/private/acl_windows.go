@@ -70,7 +70,7 @@ func setAccess(path string, descriptor *windows.SECURITY_DESCRIPTOR) error {
 // by now.
 func (d *Dir) checkProtected() error {
 	descriptor, err := access(d.Root)
-	if err != nil {
+	if err != nil || descriptor == nil {
 		return err
 	}
 	list, _, err := descriptor.DACL()

@@ -54,7 +54,8 @@ func isInUse(err error) bool {
 }
 
 // access returns the owner of an open directory and who may do what there;
-// nil for a file system that knows no owners, such as FAT.
+// nil for a file system that knows no owners, such as FAT, or does not say what
+// it knows.
 func access(root *os.Root) (*windows.SECURITY_DESCRIPTOR, error) {
 	dir, err := root.Open(".")
 	if err != nil {
@@ -63,10 +64,8 @@ func access(root *os.Root) (*windows.SECURITY_DESCRIPTOR, error) {
 	defer dir.Close()
 	handle := windows.Handle(dir.Fd())
 	var flags uint32
-	if err := windows.GetVolumeInformationByHandle(handle, nil, 0, nil, nil, &flags, nil, 0); err != nil {
-		return nil, err
-	}
-	if flags&windows.FILE_PERSISTENT_ACLS == 0 {
+	err = windows.GetVolumeInformationByHandle(handle, nil, 0, nil, nil, &flags, nil, 0)
+	if err != nil || flags&windows.FILE_PERSISTENT_ACLS == 0 {
 		return nil, nil
 	}
 	return windows.GetSecurityInfo(handle, windows.SE_FILE_OBJECT, windows.OWNER_SECURITY_INFORMATION|windows.DACL_SECURITY_INFORMATION)

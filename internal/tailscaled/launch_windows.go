@@ -48,7 +48,7 @@ func isShared(socket string) bool { return socket != DefaultSocket }
 
 // alias copies a program: a symbolic link takes a right that most users lack.
 func alias(program, path string) error {
-	file, err := openRegular(program)
+	file, err := os.Open(program)
 	if err != nil {
 		return err
 	}
