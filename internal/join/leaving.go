@@ -161,7 +161,7 @@ func (l *leaving) stopDaemon(ctx context.Context, atOnce bool) error {
 func (l *leaving) uninstall(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, l.limits.uninstall)
 	defer cancel()
-	l.Log.Info("uninstalling Tailscale, which the join installed")
+	l.Log.Info("removing what Tailscale's installer did for this join")
 	return tailscaled.Uninstall(ctx, l.session.Product)
 }
 

@@ -35,13 +35,14 @@ type installer struct {
 	run         func(ctx context.Context, words ...string) error
 
 	programs, data  func() string                    // directories that the MSI makes
+	service         func() string                    // the state of Tailscale's service
 	tailscale       func(ctx context.Context) string // what there is of a Tailscale, "" if nothing
 	isAdministrator func() bool
 }
 
 var windowsInstaller = installer{
 	verify: verifyPublisher, productOf: productOf, publisherOf: publisherOf, run: runMSI,
-	programs: programDir, data: dataDir, tailscale: findTailscale, isAdministrator: isAdministrator,
+	programs: programDir, data: dataDir, service: serviceState, tailscale: findTailscale, isAdministrator: isAdministrator,
 }
 
 func (in Install) installer() installer {
@@ -221,7 +222,7 @@ func (i installer) uninstall(ctx context.Context, code string) error {
 	if failed, ok := errors.AsType[*msiError](err); ok && failed.status == statusUnknown {
 		err = nil
 	}
-	if err == nil {
+	if err == nil && i.service() == noService { // else the data are of another installation
 		err = os.RemoveAll(i.data())
 	}
 	if err != nil {
@@ -239,6 +240,9 @@ func badPublisher(got received, err error) error {
 		Err:     err,
 	}
 }
+
+// noService is the state of a service that does not exist.
+const noService = "not installed"
 
 // publisher is the subject of the certificate that signs Tailscale's MSIs.
 const publisher = "Tailscale Inc."

@@ -24,7 +24,7 @@ func findTailscale(context.Context) string { return "" }
 
 func isAdministrator() bool { return os.Geteuid() == 0 }
 
-func serviceState() string { return "not installed" }
+func serviceState() string { return noService }
 
 func productOf(string) (string, error) { return "", errors.ErrUnsupported }
 

@@ -3,6 +3,7 @@
 package tailscaled
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -14,7 +15,7 @@ import (
 	"testing"
 	"unicode/utf16"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/tailjoin/tailjoin/internal/diag"
 	"github.com/tailjoin/tailjoin/internal/retry"
 )
@@ -71,6 +72,7 @@ MSI (c) (10:18) [20:11:34:600]: MainEngineThread is returning 1603
 type fakeInstaller struct {
 	t          *testing.T
 	found      string // of a Tailscale
+	service    string // the state of its service after an uninstall
 	user       bool   // no administrator
 	unsigned   bool
 	statuses   []int // of each msiexec
@@ -100,6 +102,7 @@ func (f *fakeInstaller) installer() *installer {
 		run:         f.run,
 		programs:    func() string { return f.programDir },
 		data:        func() string { return f.dataDir },
+		service:     func() string { return cmp.Or(f.service, noService) },
 
 		tailscale:       func(context.Context) string { return f.found },
 		isAdministrator: func() bool { return !f.user },
@@ -161,7 +164,7 @@ func TestFind_installsTheMSI(t *testing.T) {
 		Daemon: filepath.Join(f.programDir, "tailscaled.exe"), CLI: filepath.Join(f.programDir, "tailscale.exe"),
 		Version: "1.102.5", Source: "download", Full: true, Service: true,
 	}
-	if diff := cmp.Diff(want, got, withoutFile); diff != "" || err != nil {
+	if diff := gocmp.Diff(want, got, withoutFile); diff != "" || err != nil {
 		t.Errorf("%v, binary (-want +got):\n%s", err, diff)
 	}
 	wantList(t, "runs of msiexec", f.runs, installedBy)
@@ -170,7 +173,7 @@ func TestFind_installsTheMSI(t *testing.T) {
 
 func wantList(t *testing.T, what string, got []string, want ...string) {
 	t.Helper()
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := gocmp.Diff(want, got); diff != "" {
 		t.Errorf("%s (-want +got):\n%s", what, diff)
 	}
 }
@@ -288,6 +291,7 @@ func TestUninstall(t *testing.T) {
 		"after another installation":  {productOfMSI, fakeInstaller{publisher: publisher, statuses: []int{statusBusy, 0}}, "", 2, false},
 		"what never was installed":    {productOfMSI, fakeInstaller{statuses: []int{statusUnknown}}, "", 1, false},
 		"what cannot be uninstalled":  {productOfMSI, fakeInstaller{publisher: publisher, statuses: []int{1603}}, "exit status 1603", 1, true},
+		"not the data of another":     {productOfMSI, fakeInstaller{service: "running", statuses: []int{statusUnknown}}, "", 1, true},
 		"not another program":         {productOfMSI, fakeInstaller{publisher: "Contoso"}, "is of Contoso", 0, true},
 		"not a path":                  {`C:\evil.msi`, fakeInstaller{publisher: publisher}, "not a product code", 0, true},
 		"not a product and arguments": {productOfMSI + " EVIL=1", fakeInstaller{publisher: publisher}, "not a product code", 0, true},
@@ -295,7 +299,7 @@ func TestUninstall(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			f := newFakeInstaller(t)
-			f.publisher, f.statuses = tt.machine.publisher, tt.machine.statuses
+			f.publisher, f.statuses, f.service = tt.machine.publisher, tt.machine.statuses, tt.machine.service
 			write(t, filepath.Join(f.dataDir, "server-state.conf"), "{}")
 			err := f.uninstall(tt.code)
 			if (err == nil) != (tt.wantErr == "") || err != nil && !strings.Contains(err.Error(), tt.wantErr) {

@@ -90,7 +90,7 @@ var serviceStates = map[uint32]string{
 func serviceState() string {
 	service, err := openService()
 	if err != nil {
-		return "not installed"
+		return noService
 	}
 	defer windows.CloseServiceHandle(service)
 	var status windows.SERVICE_STATUS
