@@ -167,10 +167,13 @@ func (w *world) mustLeave() {
 	}
 }
 
-// outputs reads GITHUB_OUTPUT: NAME<<DELIMITER, value, DELIMITER.
-func (w *world) outputs() map[string]string {
+// outputs are those of the step.
+func (w *world) outputs() map[string]string { return w.assignments(w.temp + `\output`) }
+
+// assignments reads a file of the runner's: NAME<<DELIMITER, value, DELIMITER.
+func (w *world) assignments(path string) map[string]string {
 	values := map[string]string{}
-	lines := strings.Split(strings.ReplaceAll(w.read(w.temp+`\output`), "\r\n", "\n"), "\n")
+	lines := strings.Split(strings.ReplaceAll(w.read(path), "\r\n", "\n"), "\n")
 	for i := 0; i+2 < len(lines); i += 3 {
 		name, _, _ := strings.Cut(lines[i], "<<")
 		values[name] = lines[i+1]
