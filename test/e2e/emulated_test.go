@@ -165,8 +165,8 @@ func emulate() error {
 	if emulator == "" {
 		return nil
 	}
-	dir, err := os.MkdirTemp("", "binfmt-")
-	if err != nil {
+	const dir = "/run/binfmt_misc" // on a disk of this machine alone
+	if err := os.Mkdir(dir, 0o755); err != nil {
 		return err
 	}
 	if err := unix.Mount("binfmt_misc", dir, "binfmt_misc", 0, ""); err != nil {
