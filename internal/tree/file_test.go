@@ -163,14 +163,15 @@ func TestReplace_staysInTheRepository(t *testing.T) {
 	link(t, filepath.Join(outside, "new"), "new")
 	link(t, "../../outside", "folder")
 	link(t, "loop", "loop")
-	for _, path := range []string{"out", "new", "folder/secret", "folder/new", "loop"} {
+	link(t, "/elsewhere", "absolute") // not a file of this name beside the link
+	for _, path := range []string{"out", "new", "folder/secret", "folder/new", "loop", "absolute"} {
 		if err := at(t, path).Replace([]byte("changed")); err == nil {
 			t.Errorf("%s was written", path)
 		}
 	}
 	wantFile(t, filepath.Join(outside, "secret"), "hunter2", 0o640)
 	wantEntries(t, outside, 2)
-	wantEntries(t, ".", 4)
+	wantEntries(t, ".", 5)
 }
 
 func TestReplace_keepsModeAndLink(t *testing.T) {
