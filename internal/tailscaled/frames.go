@@ -26,7 +26,7 @@ type frame struct {
 func (b bundled) frames(content []byte) ([]frame, error) {
 	packed, parts := b.sums.spans(b.packedName()), b.sums.spans(b.name)
 	if len(packed) != len(parts) || !cover(packed, int64(len(content))) || !cover(parts, b.size()) {
-		return nil, errors.New("tailscaled.spans is not that of the packed file")
+		return nil, errors.New("tailscaled.spans does not describe the packed file")
 	}
 	frames := make([]frame, len(packed))
 	for i, one := range packed {

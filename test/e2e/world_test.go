@@ -17,7 +17,7 @@ import (
 	"github.com/tailjoin/tailjoin/internal/localtailnet"
 )
 
-// clientID is that of the trust credential that every test's job is let in by.
+// clientID is the client ID of the trust credential that lets in every test's job.
 const clientID = "Ttest-CNTRL"
 
 // A world is a tailnet and the job that a test runs on it.

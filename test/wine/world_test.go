@@ -17,7 +17,7 @@ import (
 	"github.com/tailjoin/tailjoin/test/wine/machine"
 )
 
-// clientID is that of the trust credential that every test's job is let in by.
+// clientID is the client ID of the trust credential that lets in every test's job.
 const clientID = "Ttest-CNTRL"
 
 // A world is a tailnet and a job of GitHub on a Windows machine.
@@ -167,7 +167,7 @@ func (w *world) mustLeave() {
 	}
 }
 
-// outputs are those of the step.
+// outputs are the step's outputs.
 func (w *world) outputs() map[string]string { return w.assignments(w.temp + `\output`) }
 
 // assignments reads a file of the runner's: NAME<<DELIMITER, value, DELIMITER.

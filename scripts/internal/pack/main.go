@@ -1,5 +1,5 @@
 // Command pack packs a tailscaled for a release, against the tailjoin that unpacks it: DAEMON becomes DAEMON.zst. The
-// program becomes PROGRAM.gz, for whoever fetches it as an asset. Both are the same bytes on every machine. It prints
+// program becomes PROGRAM.gz, for jobs that fetch it as an asset. Both are the same bytes on every machine. It prints
 // the lines of tailscaled.spans.
 //
 //	pack DAEMON PROGRAM

@@ -4,7 +4,7 @@
 //
 // As tailscaled.exe, which a test's MSI installs as a service, it says its version, and as a service it runs the small daemon at the
 // pipe and on the state that Tailscale's service has. As msiexec.exe it ends with the status that the next line of the file script
-// says, and runs the true msiexec for an empty line, or where there is none.
+// says, and runs the real msiexec for an empty line, or after the last line.
 package main
 
 import (

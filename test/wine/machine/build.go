@@ -79,7 +79,7 @@ func write(name, content string) error {
 	return os.WriteFile(name, []byte(content), 0o755)
 }
 
-// Build compiles for a machine the quickest way: args are those of go build or go test -c, its command first. It returns the
+// Build compiles for a machine the quickest way: args begin with the command, go build or go test -c. It returns the
 // program's path.
 func Build(ctx context.Context, root, name string, args ...string) (path string, err error) {
 	dir, err := filepath.Abs(filepath.Join(root, kept))
