@@ -134,3 +134,15 @@ func TestRootStop_followsNoLink(t *testing.T) {
 		t.Error("a link led root out of the session")
 	}
 }
+
+func TestOpenRootSession_refusesAPlaceThatAThirdUserCanChange(t *testing.T) {
+	mustBeRoot(t)
+	place := made(t, caller{uid: stranger, gid: stranger})
+	session := filepath.Join(place, "session")
+	must(t, os.Mkdir(session, 0o700), os.Chown(session, ada.uid, ada.gid))
+	s, err := openRootSession(session, ada)
+	if err == nil {
+		s.close()
+		t.Error("a session was opened that its parent's owner could exchange")
+	}
+}

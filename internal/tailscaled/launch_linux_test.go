@@ -77,3 +77,21 @@ func openAs(uid int, name string) error {
 	cmd.Dir = os.TempDir()
 	return cmd.Run()
 }
+
+// Another process with the daemon's user ID could read its memory.
+func TestApartID_isOfNoProcess(t *testing.T) {
+	mustBeRoot(t)
+	defer func(ids struct{ first, last int }) { apartIDs = ids }(apartIDs)
+	apartIDs.first, apartIDs.last = 65432, 65433
+	other := exec.Command("/bin/sleep", "600")
+	other.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65432, Gid: 65432}}
+	must(t, other.Start())
+	defer other.Wait()
+	defer other.Process.Kill()
+	for range 20 {
+		id, err := apartID()
+		if err != nil || id != 65433 {
+			t.Fatalf("got %d, %v, want 65433", id, err)
+		}
+	}
+}
