@@ -36,7 +36,7 @@ func TestCheckPlace_refusesADirectoryThatAListOpensToAnotherUser(t *testing.T) {
 // placeToCheck is for a child of this test, in a user namespace.
 const placeToCheck = "TAILJOIN_TEST_PLACE"
 
-// A file of the host shows the same owner, whoever that is.
+// A file of the host shows the same owner, whichever user owns it.
 func TestCheck_anOwnerThatIsNotMapped(t *testing.T) {
 	if dir := os.Getenv(placeToCheck); dir != "" {
 		for path, want := range map[string]bool{"open/a/session": true, "sticky/a/session": false} {

@@ -142,7 +142,7 @@ func Attach(dir, socket string, pid int) *Daemon {
 var errForeign = errors.New("another tailscaled answers where this one should")
 
 // dial connects to this daemon and to no other: where `tailscale` looks for
-// one, the host's or that of another join may have taken its place. On Windows
+// one, the host's daemon or another join's may have taken its place. On Windows
 // every user can take the name of a pipe.
 func (d *Daemon) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	conn, err := dialSocket(ctx, d.Socket)

@@ -3,7 +3,7 @@ package tailscaled
 import "context"
 
 // listenerAt is the process that listens on a Unix socket, and its user: 0 if
-// there is none, or it is in a PID namespace that this process does not see.
+// nothing listens, or a process in a PID namespace that this one does not see.
 func listenerAt(socket string) (pid int, user userIDs) {
 	conn, err := dialSocket(context.Background(), socket)
 	if err != nil {

@@ -31,14 +31,15 @@ func lookForNeighbour(ctx context.Context) neighbour {
 	}
 	for _, i := range interfaces {
 		if ip := tailscaleIP(i); ip.IsValid() {
-			return neighbour{reason: "Tailscale runs on this machine (" + i.Name + " has the address " + ip.String() + ")", passing: true}
+			return neighbour{reason: "Tailscale, or a VPN with addresses like its, runs on this machine (" + i.Name + " has " + ip.String() + ")", passing: true}
 		}
 	}
 	return neighbour{}
 }
 
-// tailscaleIP is an address of Tailscale that an interface has. A carrier's NAT
-// uses the same IPv4 range, and only a tunnel is Tailscale's.
+// tailscaleIP is an address in Tailscale's ranges that a tunnel has. A carrier's
+// NAT uses the same IPv4 range, on other interfaces. So do some VPNs, beside which
+// a second set of routes to that range would not work either.
 func tailscaleIP(i net.Interface) netip.Addr {
 	if i.Flags&net.FlagPointToPoint == 0 {
 		return netip.Addr{}

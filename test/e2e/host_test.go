@@ -225,7 +225,7 @@ func (w *world) wantDaemonApart() {
 }
 
 // runsApart matches the status of a process that has a user ID which is no
-// user's, not even the ID of nobody, and no capability.
+// user's, not even the ID 65534, and no capability.
 var runsApart = regexp.MustCompile(`(?s)\nUid:\t(6[1-5]\d{3})\t.*\nCapEff:\t0{16}\n.*\nNoNewPrivs:\t1\n`)
 
 func TestHost_isNotTouchedByAKilledJoin(t *testing.T) {

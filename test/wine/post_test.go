@@ -20,7 +20,7 @@ import (
 	"github.com/tailjoin/tailjoin/test/wine/machine"
 )
 
-// Where the test finds node.exe, or why there is none; and a sh.exe.
+// Variables that lead the test to node.exe, or say why it is missing, and to a sh.exe.
 const (
 	nodeAt       = "TAILJOIN_TEST_WINDOWS_NODE"
 	nodelessness = "TAILJOIN_TEST_WINDOWS_NO_NODE"
