@@ -119,9 +119,8 @@ type run struct {
 
 func (r *run) run(ctx context.Context) error {
 	signals := make(chan os.Signal, 32)
-	signal.Notify(signals, child.Signals()...)
-	defer signal.Stop(signals)
-	ctx = context.WithoutCancel(ctx) // a signal has another meaning at each time of a run
+	signal.Notify(signals, child.Signals()...) // and never stopped: a signal must not end the process before it has printed how the run ended
+	ctx = context.WithoutCancel(ctx)           // a signal has another meaning at each time of a run
 	r.deps.Path = func(dir string) error { r.path = append(r.path, dir); return nil }
 
 	result, leave, asked, err := r.join(ctx, signals)

@@ -167,12 +167,16 @@ func until(t *testing.T, tn *Tailnet, what string, cond func() bool) {
 }
 
 // get fetches a page over the tailnet by way of the daemon's SOCKS5 proxy,
-// which resolves the name.
+// which resolves the name. The proxy gives a connection up after five seconds,
+// and WireGuard sends a lost handshake again after five: so get tries again.
 func (d *daemon) get(t *testing.T, page string) string {
 	t.Helper()
 	proxy := http.ProxyURL(&url.URL{Scheme: "socks5h", Host: d.socks})
 	c := http.Client{Transport: &http.Transport{Proxy: proxy, DisableKeepAlives: true}, Timeout: patience}
 	resp, err := c.Get(page)
+	for ctx := deadline(t); err != nil && ctx.Err() == nil; {
+		resp, err = c.Get(page)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
