@@ -43,6 +43,8 @@ type node struct {
 	reaper    *time.Timer // runs while an ephemeral node has no poll
 
 	sshHostKeys []string // in place of what Hostinfo says
+
+	attributes map[string]attribute // posture attributes that were set; those of the client are in Hostinfo
 }
 
 // Nodes returns the nodes of the tailnet in the order in which they came.

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/tailscale/hujson"
 )
@@ -118,7 +119,7 @@ func (t *Tailnet) apply(f *policyFile) applied {
 
 // asMachine is n as the rules of a policy see it.
 func (t *Tailnet) asMachine(n *node) machine {
-	m := machine{tags: n.Tags}
+	m := machine{tags: n.Tags, attributes: n.attributesAt(time.Now())}
 	for _, p := range n.Addresses {
 		m.addrs = append(m.addrs, p.Addr())
 	}

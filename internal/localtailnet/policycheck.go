@@ -160,7 +160,7 @@ func (rule rule) cannotBeSelf(w word) bool {
 
 func (f *policyFile) checkPostures(r *policyReader, postures []word) {
 	for _, p := range postures {
-		if find(f.postures, p.text) == nil {
+		if f.posture(p.text) == nil {
 			r.refuse(p.at, "posture not found: %q", p.text)
 		}
 	}

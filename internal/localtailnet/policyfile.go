@@ -17,7 +17,7 @@ type policyFile struct {
 	tagOwners []entry
 	hosts     []hostEntry
 	ipsets    []entry
-	postures  []entry
+	postures  []posture
 	ssh       []sshRule
 	tests     []aclTest
 	sshTests  []sshTest
@@ -87,7 +87,7 @@ func (r *policyReader) sections(f *policyFile) fields {
 		"tagowners": r.table(&f.tagOwners),
 		"hosts":     func(v hujson.Value) { f.hosts = r.hosts(v) },
 		"ipsets":    r.table(&f.ipsets),
-		"postures":  r.table(&f.postures),
+		"postures":  func(v hujson.Value) { f.postures = r.postures(v) },
 		"ssh":       r.each(func(v hujson.Value) { f.ssh = append(f.ssh, r.sshRule(v)) }),
 		"tests":     r.each(func(v hujson.Value) { f.tests = append(f.tests, r.aclTest(v)) }),
 		"sshtests":  r.each(func(v hujson.Value) { f.sshTests = append(f.sshTests, r.sshTest(v)) }),

@@ -8,14 +8,11 @@ import (
 	"tailscale.com/tailcfg"
 )
 
-// filterFor is the packet filter that the policy gives to m. A rule that asks
-// for a device posture lets nobody in: no machine here proves any.
+// filterFor is the packet filter that the policy gives to m.
 func (a applied) filterFor(m machine) []tailcfg.FilterRule {
 	rules := []tailcfg.FilterRule{} // not nil, which would mean: as before
 	for _, r := range a.rules {
-		if len(r.posture)+len(a.defaultPosture) == 0 {
-			rules = append(rules, a.ruleFor(r, m)...)
-		}
+		rules = append(rules, a.ruleFor(r, m)...)
 	}
 	return rules
 }
@@ -24,6 +21,9 @@ func (a applied) filterFor(m machine) []tailcfg.FilterRule {
 // of the same owner.
 func (a applied) ruleFor(r rule, m machine) []tailcfg.FilterRule {
 	src := a.sources(r.src)
+	if postures := a.postureOf(r.posture); len(postures) > 0 {
+		src = intersection(src, a.meeting(postures))
+	}
 	var self, others []destination
 	for _, d := range r.dst {
 		if d.text == "autogroup:self" {
@@ -117,6 +117,17 @@ func (a applied) ownedBy(login string) *netipx.IPSet {
 	var b netipx.IPSetBuilder
 	for _, m := range a.machines {
 		if login != "" && m.login == login {
+			addAll(&b, m.addrs)
+		}
+	}
+	return built(&b)
+}
+
+// meeting are the addresses of the machines that have one of the postures.
+func (a applied) meeting(postures []word) *netipx.IPSet {
+	var b netipx.IPSetBuilder
+	for _, m := range a.machines {
+		if a.meets(m, postures) {
 			addAll(&b, m.addrs)
 		}
 	}

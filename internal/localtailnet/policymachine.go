@@ -15,6 +15,8 @@ type machine struct {
 	tags   []string
 	login  string         // of the person who owns it; "" if it is tagged
 	routes []netip.Prefix // that lead through it
+
+	attributes map[string]any // of its posture
 }
 
 // An applied policy is one with the machines that it is about.

@@ -99,8 +99,8 @@ func (a applied) sshAction(s, m machine, user string) (action string) {
 }
 
 func (a applied) sshMatches(rule sshRule, s, m machine, user string) bool {
-	if len(rule.posture)+len(a.defaultPosture) > 0 {
-		return false // no machine here proves any
+	if !a.meets(s, a.postureOf(rule.posture)) {
+		return false
 	}
 	from := func(w word) bool { return a.selects(w.target(), s) }
 	at := func(w word) bool {

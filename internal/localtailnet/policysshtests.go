@@ -13,13 +13,14 @@ type sshTest struct {
 	src                 word
 	dst                 []word
 	accept, deny, check []word
+	attributes          map[string]any // of the posture of src
 }
 
 func (r *policyReader) sshTest(v hujson.Value) sshTest {
 	t := sshTest{at: v.StartOffset}
 	r.object(v, fields{
 		"src": r.word(&t.src), "dst": r.words(&t.dst),
-		"accept": r.words(&t.accept), "deny": r.words(&t.deny), "check": r.words(&t.check), "srcpostureattrs": r.anything,
+		"accept": r.words(&t.accept), "deny": r.words(&t.deny), "check": r.words(&t.check), "srcpostureattrs": r.attributes(&t.attributes),
 	})
 	return t
 }
@@ -57,7 +58,7 @@ func (a applied) runSSH(tests []sshTest) (failed []testFailure) {
 func (a applied) sshErrors(t sshTest, users []word, want string, right ...string) (errs []string) {
 	for _, dst := range t.dst {
 		for _, user := range users {
-			if got := a.sshActions(t.src, dst, user.text); !subset(got, right) {
+			if got := a.sshActions(t, dst, user.text); !subset(got, right) {
 				errs = append(errs, fmt.Sprintf("user %q at %q: want: %s, got: %s", user.text, dst.text, want, said(got)))
 			}
 		}
@@ -76,8 +77,8 @@ func said(actions []string) string {
 
 // sshActions is what happens between each source and each destination; nothing
 // if there are none.
-func (a applied) sshActions(src, dst word, user string) (actions []string) {
-	for _, s := range a.standIns(src.target(), machine{}, standInSrc) {
+func (a applied) sshActions(t sshTest, dst word, user string) (actions []string) {
+	for _, s := range a.testSources(t.src, t.attributes) {
 		for _, m := range a.standIns(dst.target(), s, standInDst) {
 			actions = append(actions, a.sshAction(s, m, user))
 		}

@@ -2,6 +2,7 @@ package localtailnet
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -16,6 +17,7 @@ type aclTest struct {
 	at           int
 	src, proto   word
 	accept, deny []word
+	attributes   map[string]any // of the posture of src
 }
 
 // A testFailure is what the API says of one test. User is the test's src.
@@ -30,7 +32,7 @@ func (r *policyReader) aclTest(v hujson.Value) aclTest {
 	r.object(v, fields{
 		"src": r.word(&t.src), "user": r.word(&t.src), "proto": r.word(&t.proto),
 		"accept": r.words(&t.accept), "allow": r.words(&t.accept), "deny": r.words(&t.deny),
-		"srcpostureattrs": r.anything,
+		"srcpostureattrs": r.attributes(&t.attributes),
 	})
 	return t
 }
@@ -82,7 +84,7 @@ func (a applied) run(tests []aclTest) (failed []testFailure) {
 }
 
 func (a applied) runTest(t aclTest) (errs []string) {
-	src := a.standIns(t.src.target(), machine{}, standInSrc)
+	src := a.testSources(t.src, t.attributes)
 	if len(src) == 0 {
 		return []string{fmt.Sprintf("%q stands for nobody", t.src.text)}
 	}
@@ -162,6 +164,25 @@ func (a applied) standIns(t target, beside machine, first netip.Addr) (all []mac
 	for i := range all {
 		all[i].addrs = []netip.Addr{first, tsaddr.Tailscale4To6(first)}
 		first = first.Next()
+	}
+	return all
+}
+
+// testSources are the machines that a test is about, with the posture
+// attributes that it gives them.
+func (a applied) testSources(src word, attributes map[string]any) []machine {
+	all := a.standIns(src.target(), machine{}, standInSrc)
+	for i := range all {
+		own := maps.Clone(attributes)
+		if own == nil {
+			own = map[string]any{}
+		}
+		for key, value := range all[i].attributes {
+			if _, given := own[key]; !given {
+				own[key] = value
+			}
+		}
+		all[i].attributes = own
 	}
 	return all
 }
