@@ -21,6 +21,7 @@ import (
 	"github.com/tailjoin/tailjoin/internal/doctor"
 	"github.com/tailjoin/tailjoin/internal/idtoken"
 	"github.com/tailjoin/tailjoin/internal/localtailnet"
+	"github.com/tailjoin/tailjoin/internal/requestlog"
 	"github.com/tailjoin/tailjoin/internal/secret"
 	"github.com/tailjoin/tailjoin/internal/spec"
 	"github.com/tailjoin/tailjoin/internal/tailscaled"
@@ -395,25 +396,20 @@ func TestRun_doesNotWaitForACheckThatDoesNotEnd(t *testing.T) {
 func TestRun_onlyReads(t *testing.T) {
 	w := newWorld(t)
 	keys, nodes := len(w.Keys()), len(w.Nodes())
-	var sent []string
 	to, err := url.Parse(w.ControlURL)
 	if err != nil {
 		t.Fatal(err)
 	}
-	requests := make(chan string, 100)
+	var requests requestlog.Log
 	proxy := httputil.NewSingleHostReverseProxy(to)
 	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		requests <- r.Method + " " + r.URL.Path
+		requests.Add(r.Method + " " + r.URL.Path)
 		proxy.ServeHTTP(rw, r)
 	}))
 	t.Cleanup(server.Close)
 	w.Access.API, w.Control = &tsapi.Client{BaseURL: server.URL}, server.URL
 	doctor.Run(t.Context(), w.Request)
-	close(requests)
-	for r := range requests {
-		sent = append(sent, r)
-	}
-	slices.Sort(sent)
+	sent := slices.Sorted(slices.Values(requests.All()))
 	want := []string{
 		"GET /api/v2/tailnet/-/devices", "GET /api/v2/tailnet/-/keys", "GET /api/v2/tailnet/-/keys", "GET /api/v2/tailnet/-/keys/T1-CNTRL",
 		"GET /api/v2/tailnet/-/vip-services", "GET /derpmap/default", "GET /key", "POST /api/v2/oauth/token-exchange",

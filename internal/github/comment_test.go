@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -224,13 +225,12 @@ func TestSetComment_onWhatIsNotThere(t *testing.T) {
 // GitHub made the comment, and its answer was lost: a second one is not made.
 func TestSetComment_afterALostAnswer(t *testing.T) {
 	g, _ := openPull(t)
-	lost := false
+	var lost atomic.Bool
 	c := client(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method != http.MethodPost || lost {
+		if r.Method != http.MethodPost || lost.Swap(true) {
 			g.ServeHTTP(w, r)
 			return
 		}
-		lost = true
 		g.ServeHTTP(discard{http.Header{}}, r)
 		w.WriteHeader(http.StatusBadGateway)
 	}), g.Token)

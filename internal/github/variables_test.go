@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -228,9 +229,9 @@ func TestClient_stopsAtTheRateLimit(t *testing.T) {
 
 func TestClient_triesAgainWhatMayPass(t *testing.T) {
 	g, _ := open(t)
-	failures := 2
+	var requests atomic.Int32
 	gh := client(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if failures--; failures >= 0 {
+		if requests.Add(1) <= 2 {
 			w.WriteHeader(http.StatusBadGateway)
 			fmt.Fprint(w, "<html>Unicorn!</html>")
 			return

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -40,16 +41,16 @@ func TestAWS_signsForTheRegion(t *testing.T) {
 			p := newPlatform(t)
 			r := recipeOf(source)
 			serve := r.serve(p)
-			signed := false
+			var signed atomic.Bool
 			r.open(p, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 				if req.Method == http.MethodPost {
-					signed = true
+					signed.Store(true)
 					wantSigned(t, req, region)
 				}
 				serve(w, req)
 			}))
-			if _, err := get(t.Context(), t, p.env(), p.wish, wanted); err != nil || !signed {
-				t.Errorf("signed = %v, error %v", signed, err)
+			if _, err := get(t.Context(), t, p.env(), p.wish, wanted); err != nil || !signed.Load() {
+				t.Errorf("signed = %v, error %v", signed.Load(), err)
 			}
 		})
 	}

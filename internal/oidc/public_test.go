@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"net/url"
+	"sync/atomic"
 	"testing"
 )
 
@@ -26,8 +27,8 @@ func TestIsPublic_leavesOutThisMachineAndItsNetwork(t *testing.T) {
 
 // A document from the internet names an address of this machine.
 func TestPublicOnly_asksNothingOnThisMachine(t *testing.T) {
-	asked := false
-	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked = true }))
+	var asked atomic.Bool
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked.Store(true) }))
 	defer server.Close()
 	to, err := url.Parse(server.URL)
 	if err != nil {
@@ -35,8 +36,8 @@ func TestPublicOnly_asksNothingOnThisMachine(t *testing.T) {
 	}
 	for _, client := range []*http.Client{{}, {Transport: &http.Transport{}}} {
 		var set any
-		if _, err := getJSON(t.Context(), publicOnly(client, to), to, &set); !errors.Is(err, errPrivate) || asked {
-			t.Errorf("error %v, asked %t", err, asked)
+		if _, err := getJSON(t.Context(), publicOnly(client, to), to, &set); !errors.Is(err, errPrivate) || asked.Load() {
+			t.Errorf("error %v, asked %t", err, asked.Load())
 		}
 	}
 }

@@ -159,12 +159,12 @@ func TestApply_looksBeforeItSendsAgain(t *testing.T) {
 			asked := tm.record()
 			tm.write(wider)
 			tailnet, plan := tm.look()
-			*asked = nil
+			asked.Reset()
 			tm.fault(c.fault)
 			if _, err := tailnet.Apply(t.Context(), plan, tm.memory); err != nil {
 				t.Error(err)
 			}
-			if got := strings.Join(*asked, " "); got != c.asks {
+			if got := strings.Join(asked.All(), " "); got != c.asks {
 				t.Errorf("asked %s, want %s", got, c.asks)
 			}
 		})
@@ -212,7 +212,7 @@ func TestApply_whenAnAnswerIsLostAndSomebodyChangesIt(t *testing.T) {
 	asked := tm.record()
 	tm.write(wider)
 	tailnet, plan := tm.look()
-	*asked = nil
+	asked.Reset()
 	tm.fault(localtailnet.Fault{Method: "POST", Times: 1, Lost: true})
 	tailnet.Asked.Again = func(error, waitTime) {
 		if err := tm.SetPolicy(theirs); err != nil {
@@ -223,7 +223,7 @@ func TestApply_whenAnAnswerIsLostAndSomebodyChangesIt(t *testing.T) {
 	wantCode(t, err, "policy-changed-elsewhere")
 	tm.wantLive(theirs)
 	// The second look finds the change. The last one shows it.
-	if got, want := strings.Join(*asked, " "), "POST GET GET"; got != want {
+	if got, want := strings.Join(asked.All(), " "), "POST GET GET"; got != want {
 		t.Errorf("asked %s, want %s", got, want)
 	}
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/tailjoin/tailjoin/internal/localtailnet"
 	"github.com/tailjoin/tailjoin/internal/policy"
 	"github.com/tailjoin/tailjoin/internal/policyfile"
+	"github.com/tailjoin/tailjoin/internal/requestlog"
 	"github.com/tailjoin/tailjoin/internal/secret"
 	"github.com/tailjoin/tailjoin/internal/tsapi"
 )
@@ -153,20 +154,20 @@ func (tm *team) fault(f localtailnet.Fault) {
 
 // record has the team speak to the API through a proxy, which notes the methods
 // of what is asked.
-func (tm *team) record(change ...func(*http.Response) error) *[]string {
+func (tm *team) record(change ...func(*http.Response) error) *requestlog.Log {
 	tm.t.Helper()
 	api, err := url.Parse(tm.ControlURL)
 	if err != nil {
 		tm.t.Fatal(err)
 	}
-	asked := new([]string)
+	asked := &requestlog.Log{}
 	proxy := httputil.NewSingleHostReverseProxy(api)
 	for _, f := range change {
 		proxy.ModifyResponse = f
 	}
 	proxy.ErrorLog = log.New(io.Discard, "", 0)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		*asked = append(*asked, r.Method)
+		asked.Add(r.Method)
 		proxy.ServeHTTP(w, r)
 	}))
 	tm.t.Cleanup(server.Close)

@@ -8,19 +8,20 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/tailjoin/tailjoin/internal/requestlog"
 	"github.com/tailjoin/tailjoin/internal/retry"
 	"github.com/tailjoin/tailjoin/internal/secret"
 	"github.com/tailjoin/tailjoin/internal/tsapi"
 )
 
 // asked is an API that gives one answer, and the requests it got.
-func asked(t *testing.T, answer string) (*tsapi.Client, *[]string) {
-	var got []string
+func asked(t *testing.T, answer string) (*tsapi.Client, *requestlog.Log) {
+	got := &requestlog.Log{}
 	return serve(t, func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
-		got = append(got, r.Method+" "+r.URL.RequestURI()+" "+string(body))
+		got.Add(r.Method + " " + r.URL.RequestURI() + " " + string(body))
 		w.Write([]byte(answer))
-	}), &got
+	}), got
 }
 
 var bearer = tsapi.AccessToken{Text: secret.New("tskey-api-1")}
@@ -60,7 +61,7 @@ func TestCredential_federated(t *testing.T) {
 		`GET /api/v2/tailnet/-/keys/T1CNTRL-k1CNTRL `,
 		`DELETE /api/v2/tailnet/-/keys/T1CNTRL-k1CNTRL `,
 	}
-	if d := cmp.Diff(wantAsked, *got); d != "" {
+	if d := cmp.Diff(wantAsked, got.All()); d != "" {
 		t.Errorf("asked (-want +got):\n%s", d)
 	}
 }
@@ -79,7 +80,7 @@ func TestCredential_ofAnOAuthClientHasASecretOnce(t *testing.T) {
 		`POST /api/v2/tailnet/-/keys {"keyType":"client","scopes":["dns"],"tags":null,"description":""}`,
 		`PUT /api/v2/tailnet/-/keys/k1CNTRL {"keyType":"client","scopes":["dns"],"tags":null,"description":""}`,
 	}
-	if d := cmp.Diff(want, *got); d != "" {
+	if d := cmp.Diff(want, got.All()); d != "" {
 		t.Errorf("asked (-want +got):\n%s", d)
 	}
 }
@@ -90,7 +91,7 @@ func TestCredentials_areThoseAmongTheKeys(t *testing.T) {
 	if err != nil || len(list) != 2 || list[0].ID != "k2" || list[1].ID != "k5" {
 		t.Errorf("got %+v, %v; want k2 and k5", list, err)
 	}
-	if d := cmp.Diff([]string{"GET /api/v2/tailnet/-/keys?all=true "}, *got); d != "" {
+	if d := cmp.Diff([]string{"GET /api/v2/tailnet/-/keys?all=true "}, got.All()); d != "" {
 		t.Errorf("asked (-want +got):\n%s", d)
 	}
 	c, _ = asked(t, `{"id":"k1","keyType":"auth"}`)

@@ -5,9 +5,11 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/tailjoin/tailjoin/internal/requestlog"
 	"github.com/tailjoin/tailjoin/internal/retry"
 	"github.com/tailjoin/tailjoin/internal/secret"
 	"github.com/tailjoin/tailjoin/internal/tsapi"
@@ -30,10 +32,10 @@ func TestPolicy_readsEveryETag(t *testing.T) {
 }
 
 func TestPolicy_sendsWhatTheAPIWants(t *testing.T) {
-	var asked []string
+	var asked requestlog.Log
 	client := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
-		asked = append(asked, strings.Join([]string{r.Method, r.URL.EscapedPath(), string(body), r.Header.Get("Accept"), r.Header.Get("Content-Type"),
+		asked.Add(strings.Join([]string{r.Method, r.URL.EscapedPath(), string(body), r.Header.Get("Accept"), r.Header.Get("Content-Type"),
 			r.Header.Get("If-Match"), r.Header.Get("Authorization")}, " | "))
 		w.Header().Set("ETag", `"new"`)
 		if !strings.HasSuffix(r.URL.Path, "/validate") {
@@ -60,7 +62,7 @@ func TestPolicy_sendsWhatTheAPIWants(t *testing.T) {
 		"POST | /api/v2/tailnet/acme.example/acl | {2} | " + h + " | " + h + " |  | Bearer tskey-api-1",
 		"POST | /api/v2/tailnet/acme.example/acl/validate | {3} | " + h + " | " + h + " |  | Bearer tskey-api-1",
 	}
-	if d := cmp.Diff(want, asked); d != "" {
+	if d := cmp.Diff(want, asked.All()); d != "" {
 		t.Errorf("asked (-want +got):\n%s", d)
 	}
 }
@@ -128,13 +130,13 @@ func TestPolicy_isNotReadWithoutEnd(t *testing.T) {
 }
 
 func TestPolicy_showsItsTokenToNobodyElse(t *testing.T) {
-	asked := false
-	other := serve(t, func(http.ResponseWriter, *http.Request) { asked = true })
+	var asked atomic.Bool
+	other := serve(t, func(http.ResponseWriter, *http.Request) { asked.Store(true) })
 	client := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, other.BaseURL, http.StatusTemporaryRedirect)
 	})
 	_, err := client.Policy(t.Context(), apiToken)
-	if answer, ok := errors.AsType[*tsapi.Error](err); !ok || answer.Status != 307 || asked {
-		t.Errorf("error %v; the other server was asked: %t", err, asked)
+	if answer, ok := errors.AsType[*tsapi.Error](err); !ok || answer.Status != 307 || asked.Load() {
+		t.Errorf("error %v; the other server was asked: %t", err, asked.Load())
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/tailjoin/tailjoin/internal/requestlog"
 	"github.com/tailjoin/tailjoin/internal/retry"
 	"github.com/tailjoin/tailjoin/internal/secret"
 	"github.com/tailjoin/tailjoin/internal/tsapi"
@@ -42,20 +43,20 @@ func serve(t *testing.T, h http.HandlerFunc) *tsapi.Client {
 }
 
 func TestExchange_sendsClientAndTokenAndReadsTheAnswer(t *testing.T) {
-	var got url.Values
+	got := make(chan url.Values, 1)
 	client := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/api/v2/oauth/token-exchange" || r.URL.RawQuery != "" {
 			t.Errorf("asked %s", r.URL)
 		}
 		r.ParseForm()
-		got = r.PostForm
+		got <- r.PostForm
 		w.Write([]byte(`{"access_token":"tskey-api-1","token_type":"Bearer","expires_in":3600,"scope":"auth_keys devices:core"}`))
 	})
 	token, err := client.Exchange(t.Context(), "T1-CNTRL", idToken)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d := cmp.Diff(url.Values{"client_id": {"T1-CNTRL"}, "jwt": {"header.claims.signature"}}, got); d != "" {
+	if d := cmp.Diff(url.Values{"client_id": {"T1-CNTRL"}, "jwt": {"header.claims.signature"}}, <-got); d != "" {
 		t.Error(d)
 	}
 	if token.Reveal() != "tskey-api-1" || !token.Expires.Equal(time.Unix(4600, 0)) {
@@ -288,10 +289,10 @@ func TestCheckURL_refusesPlainHTTPButOnLoopback(t *testing.T) {
 }
 
 func TestClientCredentials_asksForScopesOnlyIfSomeAreNamed(t *testing.T) {
-	var got []string
+	var got requestlog.Log
 	client := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		r.ParseForm()
-		got = append(got, r.PostForm.Get("grant_type")+" "+r.PostForm.Get("scope"))
+		got.Add(r.PostForm.Get("grant_type") + " " + r.PostForm.Get("scope"))
 		w.Write([]byte(`{"access_token":"tskey-api-1","scope":"auth_keys","tags":"tag:a tag:b"}`))
 	})
 	for _, scopes := range [][]string{nil, {"auth_keys", "devices:core"}} {
@@ -300,7 +301,7 @@ func TestClientCredentials_asksForScopesOnlyIfSomeAreNamed(t *testing.T) {
 			t.Errorf("token with tags %v, %v", token.Tags, err)
 		}
 	}
-	if d := cmp.Diff([]string{"client_credentials ", "client_credentials auth_keys devices:core"}, got); d != "" {
+	if d := cmp.Diff([]string{"client_credentials ", "client_credentials auth_keys devices:core"}, got.All()); d != "" {
 		t.Error(d)
 	}
 }
@@ -351,9 +352,9 @@ func TestProbe_reportsWhateverIsAnswered(t *testing.T) {
 }
 
 func TestProbe_asksAsNobodyOrAsTheBearer(t *testing.T) {
-	var asked []string
+	var asked requestlog.Log
 	client := serve(t, func(w http.ResponseWriter, r *http.Request) {
-		asked = append(asked, r.Method+" "+r.URL.String()+" "+r.Header.Get("Authorization"))
+		asked.Add(r.Method + " " + r.URL.String() + " " + r.Header.Get("Authorization"))
 	})
 	for _, token := range []tsapi.AccessToken{{}, {Text: secret.New("tskey-api-1")}} {
 		if _, err := client.Probe(t.Context(), token, "/tailnet/-/keys?all=true"); err != nil {
@@ -361,7 +362,7 @@ func TestProbe_asksAsNobodyOrAsTheBearer(t *testing.T) {
 		}
 	}
 	want := []string{"GET /api/v2/tailnet/-/keys?all=true ", "GET /api/v2/tailnet/-/keys?all=true Bearer tskey-api-1"}
-	if d := cmp.Diff(want, asked); d != "" {
+	if d := cmp.Diff(want, asked.All()); d != "" {
 		t.Error(d)
 	}
 }

@@ -11,11 +11,11 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/tailjoin/tailjoin/internal/localtailnet"
+	"github.com/tailjoin/tailjoin/internal/requestlog"
 )
 
 // node/action.yml is the action for runners that do not know `uses: $/…`. What it has of action.yml is generated; its two
@@ -192,7 +192,7 @@ func TestNodeRealAct_onAnEnterpriseServer(t *testing.T) {
 			t.Errorf("the log lacks %q", want)
 		}
 	}
-	if hosts := proxy.all(); got.exit != 0 || len(hosts) > 0 {
+	if hosts := proxy.hosts.All(); got.exit != 0 || len(hosts) > 0 {
 		t.Errorf("act's exit status: got %d, want 0; asked for: %v", got.exit, hosts)
 	}
 	w.wantNothingLeft(got)
@@ -204,25 +204,16 @@ func TestNodeRealAct_onAnEnterpriseServer(t *testing.T) {
 // askedHosts is a proxy that lets nothing through, and keeps what it was asked for.
 type askedHosts struct {
 	*httptest.Server
-	mu    sync.Mutex
-	hosts []string
+	hosts requestlog.Log
 }
 
 func newAskedHosts(t *testing.T) *askedHosts {
 	t.Helper()
 	a := &askedHosts{}
 	a.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		a.mu.Lock()
-		defer a.mu.Unlock()
-		a.hosts = append(a.hosts, r.Host)
+		a.hosts.Add(r.Host)
 		http.Error(w, "no way out", http.StatusForbidden)
 	}))
 	t.Cleanup(a.Close)
 	return a
-}
-
-func (a *askedHosts) all() []string {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.hosts
 }

@@ -137,7 +137,7 @@ func TestRun_keepsWhatItFetchedForTheNextJob(t *testing.T) {
 
 	next := first.again(t)
 	next.want(t, "join", 0, "ran join bundle dist\n")
-	if diff := cmp.Diff([]string{asset, daemon}, slices.Sorted(slices.Values(r.requests))); diff != "" {
+	if diff := cmp.Diff([]string{asset, daemon}, slices.Sorted(slices.Values(r.requests.All()))); diff != "" {
 		t.Errorf("requests (-want +got):\n%s", diff)
 	}
 }
@@ -227,8 +227,8 @@ func TestRun_leavesWithoutABinaryWhenJoinNeverStarted(t *testing.T) {
 	s.env = append(s.env, "TAILJOIN_SESSION="+session)
 
 	s.want(t, "leave", 0, "nothing to leave: the join did not start\n")
-	if len(r.requests) != 0 {
-		t.Errorf("it fetched %v", r.requests)
+	if got := r.requests.All(); len(got) != 0 {
+		t.Errorf("it fetched %v", got)
 	}
 	if _, err := os.Stat(session); !os.IsNotExist(err) {
 		t.Error("the session directory is left")

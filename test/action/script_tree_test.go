@@ -19,6 +19,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/tailjoin/tailjoin/internal/requestlog"
 )
 
 // A script is a tree with scripts/run.sh, and the environment to run it in.
@@ -108,7 +109,7 @@ type releases struct {
 	*httptest.Server
 	mu       sync.Mutex
 	assets   map[string]string
-	requests []string
+	requests requestlog.Log
 }
 
 // release makes the tree that of a release commit which carries nothing for this platform, and serves what it names.
@@ -142,13 +143,17 @@ func gzipped(t *testing.T, text string) string {
 }
 
 // serve changes an asset; an empty one is not there.
-func (r *releases) serve(name, text string) { r.assets[name] = text }
+func (r *releases) serve(name, text string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.assets[name] = text
+}
 
 func (r *releases) get(w http.ResponseWriter, req *http.Request) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	name := strings.TrimPrefix(req.URL.Path, "/v1.2.3/")
-	r.requests = append(r.requests, name)
+	r.requests.Add(name)
 	if r.assets[name] == "" {
 		http.NotFound(w, req)
 		return

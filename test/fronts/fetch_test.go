@@ -86,9 +86,10 @@ func TestFetch_refusesAnotherFile(t *testing.T) {
 	for _, name := range assets {
 		t.Run(name, func(t *testing.T) {
 			f := newFetching(t)
-			f.served[name] = "#!/bin/sh\necho stolen\n"
+			const stolen = "#!/bin/sh\necho stolen\n"
+			f.serve(name, stolen)
 			out, status := f.run(t)
-			if status != 1 || !strings.Contains(out, name+" is not the file of the release: sha256 "+sum(f.served[name])) {
+			if status != 1 || !strings.Contains(out, name+" is not the file of the release: sha256 "+sum(stolen)) {
 				t.Errorf("got exit status %d and\n%s", status, out)
 			}
 			f.wantNothingUnverified(t)
@@ -100,7 +101,7 @@ func TestFetch_saysWhatIsNotThere(t *testing.T) {
 	for _, name := range assets {
 		t.Run(name, func(t *testing.T) {
 			f := newFetching(t)
-			delete(f.served, name)
+			f.drop(name)
 			out, status := f.run(t)
 			if status != 1 || !strings.Contains(out, "cannot fetch "+f.URL+"/v1.2.3/"+name) || !strings.Contains(out, "TAILJOIN_RELEASES") {
 				t.Errorf("got exit status %d and\n%s", status, out)
@@ -248,8 +249,8 @@ func TestFetch_fromADirectory(t *testing.T) {
 				writeFile(t, filepath.Join(machine, strings.TrimPrefix(releases, machine), "v1.2.3", name), text)
 			}
 			f.env["TAILJOIN_RELEASES"] = releases
-			if out, status := f.run(t); status != 0 || f.requests != nil {
-				t.Errorf("got exit status %d, requests %v and\n%s", status, f.requests, out)
+			if out, status := f.run(t); status != 0 || len(f.requests.All()) > 0 {
+				t.Errorf("got exit status %d, requests %v and\n%s", status, f.requests.All(), out)
 			}
 		})
 	}
@@ -283,8 +284,8 @@ func TestFetch_takesTheFilesThatAreThere(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.want(t, 0, filepath.Join(f.home, program)+"\n")
-	if f.requests != nil {
-		t.Errorf("it fetched %v", f.requests)
+	if got := f.requests.All(); len(got) > 0 {
+		t.Errorf("it fetched %v", got)
 	}
 }
 

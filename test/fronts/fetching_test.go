@@ -20,6 +20,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/tailjoin/tailjoin/internal/requestlog"
 )
 
 // These tests run scripts/fetch.sh as a release has it, against a server with files that are only there to be fetched.
@@ -46,8 +48,8 @@ type fetching struct {
 	hangs         string        // the file that is served without end
 	hanging       chan struct{} // closed when it is asked for
 
-	mu       sync.Mutex
-	requests []string
+	mu       sync.Mutex // of served
+	requests requestlog.Log
 }
 
 func newFetching(t *testing.T) *fetching {
@@ -62,7 +64,7 @@ func newFetching(t *testing.T) *fetching {
 		f.files["SHA256SUMS"] += sum(f.files[name]) + "  " + name + "\n"
 	}
 	for name, text := range f.files {
-		f.served[name] = text
+		f.serve(name, text)
 	}
 	f.Server = httptest.NewServer(f)
 	t.Cleanup(f.Close)
@@ -82,14 +84,29 @@ func (f *fetching) pack(t *testing.T, content string) {
 	name := program + ".gz"
 	f.files[name] = packed.String()
 	f.files["SHA256SUMS"] += sum(f.files[name]) + "  " + name + "\n"
-	f.served[name], f.served["SHA256SUMS"] = f.files[name], f.files["SHA256SUMS"]
+	f.serve(name, f.files[name])
+	f.serve("SHA256SUMS", f.files["SHA256SUMS"])
 	f.sums = sum(f.files["SHA256SUMS"])
+}
+
+// serve changes what the release has by that name.
+func (f *fetching) serve(name, text string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.served[name] = text
+}
+
+// drop takes a file out of the release.
+func (f *fetching) drop(name string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.served, name)
 }
 
 func (f *fetching) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	name := strings.TrimPrefix(r.URL.Path, "/v1.2.3/")
+	f.requests.Add(name)
 	f.mu.Lock()
-	f.requests = append(f.requests, name)
 	text, ok := f.served[name]
 	f.mu.Unlock()
 	if !ok {
