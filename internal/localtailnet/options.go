@@ -18,6 +18,10 @@ type Options struct {
 	Logf    logger.Logf
 	Latency time.Duration // added to every round trip to control, API, issuer, DERP and packages
 
+	// UserDomains are domains whose people belong to the tailnet, beside that of
+	// its name: user:*@ and localpart:*@ may name these alone.
+	UserDomains []string
+
 	// DeviceApproval keeps a node out until somebody approves it, unless its
 	// key was preauthorized.
 	DeviceApproval bool

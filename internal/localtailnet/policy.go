@@ -29,9 +29,10 @@ type policy struct {
 }
 
 // newPolicy checks a policy file. Tailscale keeps the text formatted:
-// gitops-pusher compares the hash of that.
-func newPolicy(text []byte) (policy, error) {
-	file, err := readPolicy(text)
+// gitops-pusher compares the hash of that. People of the domains belong to the
+// tailnet.
+func newPolicy(text []byte, domains ...string) (policy, error) {
+	file, err := readPolicy(text, domains)
 	if err != nil {
 		return policy{}, err
 	}
@@ -90,7 +91,7 @@ func (t *Tailnet) replacement(text []byte, etag string) (policy, error) {
 	if etag != "" && etag != held.etag && (etag != "ts-default" || !held.untouched) {
 		return held, errOldHash
 	}
-	p, err := newPolicy(text)
+	p, err := newPolicy(text, t.userDomains()...)
 	if err != nil {
 		return held, err
 	}
@@ -105,6 +106,9 @@ func (a applied) test() error {
 	}
 	return nil
 }
+
+// userDomains are the domains whose people belong to the tailnet.
+func (t *Tailnet) userDomains() []string { return append([]string{t.opts.Name}, t.opts.UserDomains...) }
 
 // apply applies a policy file to the nodes that the tailnet has now.
 func (t *Tailnet) apply(f *policyFile) applied {

@@ -1,8 +1,10 @@
 package localtailnet
 
 import (
+	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"go4.org/netipx"
@@ -13,28 +15,34 @@ type place struct {
 	name       string
 	kinds      []string
 	autogroups []string
+	before     string // what a refusal says first of a name that is not defined; %q is the word
 }
 
 var (
 	people = []string{kindLogin, kindGroup, kindAutogroup}
 
-	inSrc = place{"src", append([]string{kindEverybody, kindTag, kindIPSet, kindDomain, kindAddresses, kindHost}, people...), sourceAutogroups}
-	inDst = place{"dst", append([]string{kindEverybody, kindTag, kindIPSet, kindDomain, kindAddresses, kindHost, kindService}, people...), targetAutogroups}
+	inSrc = place{"src", append([]string{kindEverybody, kindTag, kindIPSet, kindDomain, kindAddresses, kindHost}, people...), sourceAutogroups, "src="}
+	inDst = place{"dst", append([]string{kindEverybody, kindTag, kindIPSet, kindDomain, kindAddresses, kindHost, kindService}, people...), targetAutogroups, "dst=%q: "}
 
-	asMember   = place{"group member", []string{kindLogin, kindDomain}, nil}
-	asOwner    = place{"tag owner", append([]string{kindTag, kindDomain}, people...), peopleAutogroups}
-	asApprover = place{"auto approver", append([]string{kindTag, kindDomain}, people...), append([]string{"tagged"}, peopleAutogroups...)}
-	asElement  = place{"IP set", []string{kindAddresses, kindNamedHost, kindIPSet, kindAutogroup}, []string{"internet"}}
-	asTarget   = place{"target", append([]string{kindEverybody, kindTag, kindDomain, kindAddresses, kindHost, kindIPSet}, people...), append([]string{"tagged"}, peopleAutogroups...)}
+	asMember   = place{"group member", []string{kindLogin, kindDomain}, nil, ""}
+	asOwner    = place{"tag owner", append([]string{kindTag, kindDomain}, people...), peopleAutogroups, ""}
+	asApprover = place{"auto approver", append([]string{kindTag, kindDomain}, people...), append([]string{"tagged"}, peopleAutogroups...), ""}
+	asElement  = place{"IP set", []string{kindAddresses, kindNamedHost, kindIPSet, kindAutogroup}, []string{"internet"}, ""}
+	asTarget   = place{"target", append([]string{kindEverybody, kindTag, kindDomain, kindAddresses, kindHost, kindIPSet}, people...), append([]string{"tagged"}, peopleAutogroups...), ""}
 
-	inTestSrc = place{"src", append([]string{kindTag, kindDomain, kindAddresses, kindHost}, people...), append([]string{"tagged"}, peopleAutogroups...)}
-	inTestDst = place{"dst", append([]string{kindTag, kindDomain, kindAddresses, kindHost}, people...), append([]string{"tagged", "self"}, peopleAutogroups...)}
+	inTestSrc = place{"src", append([]string{kindTag, kindDomain, kindAddresses, kindHost}, people...), append([]string{"tagged"}, peopleAutogroups...), ""}
+	inTestDst = place{"dst", append([]string{kindTag, kindDomain, kindAddresses, kindHost}, people...), append([]string{"tagged", "self"}, peopleAutogroups...), ""}
 
-	inSSHSrc = place{"src", append([]string{kindTag, kindDomain}, people...), append([]string{"tagged"}, peopleAutogroups...)}
-	inSSHDst = place{"dst", append([]string{kindTag}, people...), append([]string{"tagged", "self"}, peopleAutogroups...)}
+	inSSHSrc     = place{"src", append([]string{kindTag, kindDomain}, people...), append([]string{"tagged"}, peopleAutogroups...), "[ssh] "}
+	inSSHTestDst = place{"dst", append([]string{kindTag, kindAddresses, kindHost}, people...), append([]string{"tagged", "self"}, peopleAutogroups...), ""}
+
+	inSSHDst = place{"dst", append([]string{kindTag}, people...), append([]string{"tagged", "self"}, peopleAutogroups...), ""}
 )
 
-var tagName = regexp.MustCompile(`^tag:[a-zA-Z][a-zA-Z0-9-]*$`)
+var (
+	tagStart = regexp.MustCompile(`^tag:[a-zA-Z]`)
+	tagName  = regexp.MustCompile(`^tag:[a-zA-Z][a-zA-Z0-9-]*$`)
+)
 
 // check refuses what contradicts itself, names what is not there, or stands
 // where it may not.
@@ -45,9 +53,6 @@ func (f *policyFile) check(r *policyReader) {
 	}
 	for _, rule := range f.ssh {
 		f.checkSSH(r, rule)
-	}
-	for _, test := range f.tests {
-		f.checkTest(r, test)
 	}
 	for _, test := range f.sshTests {
 		f.checkSSHTest(r, test)
@@ -65,19 +70,22 @@ func (f *policyFile) check(r *policyReader) {
 func (f *policyFile) checkNames(r *policyReader) {
 	for _, g := range f.groups {
 		if !strings.HasPrefix(g.text, "group:") {
-			r.refuse(g.at, "group %q must begin with \"group:\"", g.text)
+			r.refuse("group %q must begin with \"group:\"", g.text)
 		}
-		f.checkPlaces(r, g.of, asMember)
+		f.checkEntry(r, "groups", g, asMember)
 	}
 	for _, t := range f.tagOwners {
-		if !tagName.MatchString(t.text) {
-			r.refuse(t.at, "tag %q: tag names must start with a letter, after 'tag:', and have letters, digits and hyphens only", t.text)
+		switch {
+		case !tagStart.MatchString(t.text):
+			r.refuse("tagOwners[%q]: tag names must start with a letter, after 'tag:'", t.text)
+		case !tagName.MatchString(t.text):
+			r.refuse("tagOwners[%q]: tag names have letters, digits and hyphens only", t.text)
 		}
-		f.checkPlaces(r, t.of, asOwner)
+		f.checkEntry(r, "tagOwners", t, asOwner)
 	}
 	for _, h := range f.hosts {
 		if h.target().kind != kindHost {
-			r.refuse(h.at, "host %q: that is no name for a host", h.text)
+			r.refuse("host %q: that is no name for a host", h.text)
 		}
 	}
 	for _, s := range f.ipsets {
@@ -85,7 +93,7 @@ func (f *policyFile) checkNames(r *policyReader) {
 	}
 	for _, p := range f.postures {
 		if !strings.HasPrefix(p.text, "posture:") {
-			r.refuse(p.at, "posture %q must begin with \"posture:\"", p.text)
+			r.refuse("posture %q must begin with \"posture:\"", p.text)
 		}
 	}
 }
@@ -93,7 +101,7 @@ func (f *policyFile) checkNames(r *policyReader) {
 // checkIPSet: a set may hold others, but not itself by way of them.
 func (f *policyFile) checkIPSet(r *policyReader, s entry) {
 	if !strings.HasPrefix(s.text, "ipset:") {
-		r.refuse(s.at, "IP set %q must begin with \"ipset:\"", s.text)
+		r.refuse("IP set %q must begin with \"ipset:\"", s.text)
 	}
 	for _, w := range s.of {
 		element, _ := ipsetElement(w)
@@ -102,7 +110,7 @@ func (f *policyFile) checkIPSet(r *policyReader, s entry) {
 		}
 	}
 	if f.contains(s.text, s.text, nil) {
-		r.refuse(s.at, "IP set %q holds itself", s.text)
+		r.refuse("IP set %q holds itself", s.text)
 	}
 }
 
@@ -125,9 +133,10 @@ func (f *policyFile) checkRule(r *policyReader, rule rule) {
 	}
 	for _, via := range rule.via {
 		if via.target().kind != kindTag {
-			r.refuse(via.at, "via can only be a tag: %q", via.text)
+			r.refuse("via can only be a tag")
+		} else if find(f.tagOwners, via.text) == nil {
+			r.refuse("tag %q not found", via.text)
 		}
-		f.checkDefined(r, via.target())
 	}
 	f.checkPostures(r, rule.posture)
 }
@@ -137,11 +146,11 @@ func (f *policyFile) checkDestination(r *policyReader, rule rule, d destination)
 	t := d.target()
 	switch {
 	case rule.grant && t.kind == kindAddresses && t.prefix.Bits() == 0:
-		r.refuse(d.at, "dst %q: to allow all IP addresses, use \"*\" or \"autogroup:internet\"", d.text)
+		r.refuse("dst %q: to allow all IP addresses, use \"*\" or \"autogroup:internet\"", d.text)
 	case len(rule.app) > 0 && d.text == "autogroup:internet":
-		r.refuse(d.at, "cannot use app grants with autogroup:internet")
+		r.refuse("cannot use app grants with autogroup:internet")
 	case d.text == "autogroup:self" && slices.ContainsFunc(rule.src, rule.cannotBeSelf):
-		r.refuse(d.at, "autogroup:self can only be used with users, groups, or supported autogroups")
+		r.refuse("autogroup:self can only be used with users, groups, or supported autogroups")
 	}
 }
 
@@ -161,7 +170,7 @@ func (rule rule) cannotBeSelf(w word) bool {
 func (f *policyFile) checkPostures(r *policyReader, postures []word) {
 	for _, p := range postures {
 		if f.posture(p.text) == nil {
-			r.refuse(p.at, "posture not found: %q", p.text)
+			r.refuse("posture not found: %q", p.text)
 		}
 	}
 }
@@ -172,37 +181,73 @@ func (f *policyFile) checkPlaces(r *policyReader, words []word, p place) {
 	}
 }
 
+// misplaced reports whether a target is of a kind that a place does not take.
+func (f *policyFile) misplaced(t target, p place) bool {
+	return !slices.Contains(p.kinds, t.kind) || t.kind == kindAutogroup && !slices.Contains(p.autogroups, t.name())
+}
+
 func (f *policyFile) checkPlace(r *policyReader, w word, p place) {
 	t := w.target()
 	switch {
-	case p.name == asMember.name && t.kind == kindGroup:
-		r.refuse(w.at, "%q: group members cannot be recursive", w.text)
+	case t.text == "autogroup:danger-all" && p.name == inDst.name:
+		r.refuse("cannot use %s as a dst", t.text)
 	case t.kind == kindAutogroup && slices.Contains(p.kinds, kindAutogroup):
 		if !slices.Contains(p.autogroups, t.name()) {
-			r.refuse(w.at, "%q not valid on the %s side of a rule", w.text, p.name)
+			r.refuse("%q not valid on the %s side of a rule", w.text, p.name)
 		}
 	case !slices.Contains(p.kinds, t.kind):
-		r.refuse(w.at, "invalid %s %q", p.name, w.text)
+		r.refuse("invalid %s %q", p.name, w.text)
 	}
-	f.checkDefined(r, t)
+	if problem := f.undefined(t, p); problem != "" {
+		before := p.before
+		if strings.Contains(before, "%q") {
+			before = fmt.Sprintf(before, w.text)
+		}
+		r.refuse("%s%s", before, problem)
+	}
 }
 
-// checkDefined refuses the name of something that the file does not define. A
-// group that has a domain may come from the identity provider; a warning says
-// that this one does not: see warnings.
-func (f *policyFile) checkDefined(r *policyReader, t target) {
+// checkEntry checks what an entry of a table stands for.
+func (f *policyFile) checkEntry(r *policyReader, table string, e entry, p place) {
+	p.before = fmt.Sprintf("%s[%s]: ", table, strconv.Quote(e.text))
+	for _, w := range e.of {
+		if w.target().kind == kindGroup && p.name == asMember.name {
+			r.refuse("%s%q: group members cannot be recursive", p.before, w.text)
+		}
+		f.checkPlace(r, w, p)
+	}
+}
+
+// undefined says what is wrong with a name that the file does not define; ""
+// if it does. A group that has a domain may come from the identity provider; a
+// warning says that this one does not: see warnings.
+func (f *policyFile) undefined(t target, p place) string {
 	switch {
 	case t.kind == kindTag && find(f.tagOwners, t.text) == nil:
-		r.refuse(t.at, "tag not found: %q", t.text)
+		return fmt.Sprintf("tag not found: %q", t.text)
 	case t.kind == kindGroup && find(f.groups, t.text) == nil && !strings.Contains(t.text, "@"):
-		r.refuse(t.at, "group not found: %q", t.text)
+		return fmt.Sprintf("group not found: %q", t.text)
 	case t.kind == kindIPSet && find(f.ipsets, t.text) == nil:
-		r.refuse(t.at, "IP set not found: %q", t.text)
+		return fmt.Sprintf("IP set not found: %q", t.text)
+	case t.kind == kindHost && !f.hasHost(t.text) && p.name == asTarget.name:
+		return fmt.Sprintf("%q: invalid address", t.text)
 	case t.kind == kindHost && !f.hasHost(t.text), t.kind == kindNamedHost && !f.hasHost(t.name()):
-		r.refuse(t.at, "host not found: %q", t.text)
+		return fmt.Sprintf("host not found: %q", t.text)
 	case t.kind == kindDomain && !strings.HasPrefix(t.name(), "*@"):
-		r.refuse(t.at, "%q: only user:*@domain is known", t.text)
+		return fmt.Sprintf("%q: only user:*@domain is known", t.text)
+	case t.kind == kindDomain:
+		return f.foreign(strings.TrimPrefix(t.name(), "*@"))
 	}
+	return ""
+}
+
+// foreign says that people of a domain do not belong to the tailnet; "" if they
+// do.
+func (f *policyFile) foreign(domain string) string {
+	if slices.Contains(f.domains, domain) {
+		return ""
+	}
+	return domain + " is not associated with this Tailnet and cannot be used in user:*@<domain> expressions"
 }
 
 func (f *policyFile) hasHost(name string) bool {

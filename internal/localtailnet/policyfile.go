@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/tailscale/hujson"
 	"tailscale.com/tailcfg"
@@ -13,6 +14,7 @@ import (
 // Source: https://tailscale.com/docs/reference/syntax/policy-file.
 type policyFile struct {
 	rules     []rule // grants and acls
+	hasRules  bool   // it has one of these sections, which may be empty
 	groups    []entry
 	tagOwners []entry
 	hosts     []hostEntry
@@ -25,6 +27,7 @@ type policyFile struct {
 	nodeAttrs []nodeAttr
 
 	defaultPosture []word
+	domains        []string // whose people belong to the tailnet
 }
 
 type hostEntry struct {
@@ -44,7 +47,6 @@ type nodeAttr struct {
 
 // A rule lets sources reach destinations: a grant, or an entry of acls.
 type rule struct {
-	at      int
 	src     []word
 	dst     []destination
 	posture []word
@@ -67,22 +69,33 @@ type access struct {
 
 // readPolicy reads a policy file and refuses one that is wrong in itself. Its
 // tests are not run.
-func readPolicy(text []byte) (*policyFile, error) {
+// People of the domains belong to the tailnet.
+func readPolicy(text []byte, domains []string) (*policyFile, error) {
 	r := &policyReader{text: text}
-	f := &policyFile{}
+	f := &policyFile{domains: domains}
 	if v := r.parse(); r.err == nil {
 		r.object(v, r.sections(f))
 	}
 	if r.err == nil {
 		f.check(r)
 	}
+	if !f.hasRules {
+		f.rules = []rule{allowAll}
+	}
 	return f, r.err
+}
+
+// allowAll is the rule of a policy file with neither grants nor acls: Tailscale
+// then lets everybody in, while an empty list lets nobody in.
+var allowAll = rule{
+	grant: true, src: []word{{text: "*"}},
+	dst: []destination{{word{text: "*"}, []access{{ports: everyPort}}}},
 }
 
 func (r *policyReader) sections(f *policyFile) fields {
 	return fields{
-		"grants":    r.each(func(v hujson.Value) { f.rules = append(f.rules, r.grant(v)) }),
-		"acls":      r.each(func(v hujson.Value) { f.rules = append(f.rules, r.acl(v)) }),
+		"grants":    r.rules(f, r.grant),
+		"acls":      r.rules(f, r.acl),
 		"groups":    r.table(&f.groups),
 		"tagowners": r.table(&f.tagOwners),
 		"hosts":     func(v hujson.Value) { f.hosts = r.hosts(v) },
@@ -99,12 +112,20 @@ func (r *policyReader) sections(f *policyFile) fields {
 
 		// These change nothing between nodes.
 		"derpmap": r.anything, "attrconfig": r.anything, "disableipv4": r.anything,
-		"onecgnatroute": r.anything, "randomizeclientport": r.anything,
+		"onecgnatroute": r.anything, "extradnsrecords": r.anything, "randomizeclientport": r.anything,
+	}
+}
+
+// rules reads a section of rules. One that is null is as absent.
+func (r *policyReader) rules(f *policyFile, read func(hujson.Value) rule) func(hujson.Value) {
+	return func(v hujson.Value) {
+		f.hasRules = f.hasRules || v.Value.Kind() != 'n'
+		r.list(v, func(v hujson.Value) { f.rules = append(f.rules, read(v)) })
 	}
 }
 
 func (r *policyReader) grant(v hujson.Value) rule {
-	g := rule{at: v.StartOffset, grant: true}
+	g := rule{grant: true}
 	var dst []word
 	var ip []access
 	r.object(v, fields{
@@ -113,7 +134,7 @@ func (r *policyReader) grant(v hujson.Value) rule {
 		"app": func(v hujson.Value) { g.app = r.app(v) },
 	})
 	if len(ip) == 0 && len(g.app) == 0 {
-		r.refuse(g.at, "ip and app can not both be empty")
+		r.refuse("ip and app can not both be empty")
 	}
 	for _, d := range dst {
 		g.dst = append(g.dst, destination{d, ip})
@@ -122,7 +143,7 @@ func (r *policyReader) grant(v hujson.Value) rule {
 }
 
 func (r *policyReader) acl(v hujson.Value) rule {
-	a := rule{at: v.StartOffset}
+	var a rule
 	var action, proto word
 	var dst []word
 	r.object(v, fields{
@@ -132,7 +153,7 @@ func (r *policyReader) acl(v hujson.Value) rule {
 		"srcposture": r.words(&a.posture),
 	})
 	if action.text != "accept" {
-		r.refuse(max(action.at, a.at), "action=%q is not supported: it must be \"accept\"", action.text)
+		r.refuse("action=%q is not supported", action.text)
 	}
 	for _, d := range dst {
 		a.dst = append(a.dst, r.destination(d, proto))
@@ -140,13 +161,24 @@ func (r *policyReader) acl(v hujson.Value) rule {
 	return a
 }
 
+// tailscaleCapabilities are the capabilities of Tailscale's own that a policy
+// may give. Sources: the documentation of Taildrive, peer relays, the web
+// interface, the Kubernetes operator, tsidp, golink and setec.
+var tailscaleCapabilities = []string{
+	"tailscale.com/cap/drive", "tailscale.com/cap/relay", "tailscale.com/cap/webui", "tailscale.com/cap/kubernetes",
+	"tailscale.com/cap/tsidp", "tailscale.com/cap/golink", "tailscale.com/cap/secrets",
+}
+
 // app reads capabilities: by name, lists of values that only the applications
 // understand.
 func (r *policyReader) app(v hujson.Value) tailcfg.PeerCapMap {
 	caps := tailcfg.PeerCapMap{}
 	r.members(v, asWritten, func(name word, v hujson.Value) {
-		if !capabilityName.MatchString(name.text) {
-			r.refuse(name.at, "capability name must have the form {domain}/{path}")
+		switch domain, _, _ := strings.Cut(name.text, "/"); {
+		case !capabilityName.MatchString(name.text):
+			r.refuse("capability name must have the form {domain}/{path}")
+		case domain == "tailscale.com" && !slices.Contains(tailscaleCapabilities, name.text):
+			r.refuse("capability name must not be in the tailscale.com domain")
 		}
 		values := []tailcfg.RawMessage{}
 		r.list(v, func(v hujson.Value) {
@@ -164,7 +196,7 @@ func (r *policyReader) hosts(v hujson.Value) (hosts []hostEntry) {
 		address := r.string(v)
 		prefix, err := parseAddresses(address.text)
 		if err != nil {
-			r.refuse(address.at, "host %q: %v", name.text, err)
+			r.refuse("host %q: %v", name.text, err)
 		}
 		hosts = append(hosts, hostEntry{name, prefix})
 	})
@@ -189,7 +221,22 @@ func (r *policyReader) nodeAttr(v hujson.Value) (a nodeAttr) {
 	r.object(v, fields{
 		"target": r.words(&a.target), "attr": r.words(&attrs), "app": r.anything, "ippool": r.words(&pools),
 	})
+	for _, pool := range pools {
+		r.checkPool(pool.text)
+	}
 	return a
+}
+
+// checkPool refuses an ipPool of which nodes can get no addresses.
+func (r *policyReader) checkPool(text string) {
+	switch prefix, err := parseAddresses(text); {
+	case err != nil:
+		r.refuse("IPPool(%s): %v", text, err)
+	case reserved.OverlapsPrefix(prefix):
+		r.refuse("IPPool(%s): network within reserved range", text)
+	case !tailnet.ContainsPrefix(prefix) || !prefix.Addr().Is4():
+		r.refuse("IPPool(%s): network not within 100.64.0.0/10", text)
+	}
 }
 
 // standardJSON is the file without what only HuJSON has.

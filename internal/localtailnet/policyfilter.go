@@ -33,7 +33,41 @@ func (a applied) ruleFor(r rule, m machine) []tailcfg.FilterRule {
 		}
 	}
 	rules := a.open(r, src, others, m)
-	return append(rules, a.open(r, intersection(src, a.ownedBy(m.login)), self, m)...)
+	rules = append(rules, a.open(r, intersection(src, a.ownedBy(m.login)), self, m)...)
+	return append(rules, a.companions(r, src, m)...)
+}
+
+// companionCapabilities are given to the other end of a capability: whoever may
+// use what a node shares learns that it shares.
+var companionCapabilities = map[tailcfg.PeerCapability]tailcfg.PeerCapability{
+	tailcfg.PeerCapabilityTaildrive: tailcfg.PeerCapabilityTaildriveSharer,
+	tailcfg.PeerCapabilityRelay:     tailcfg.PeerCapabilityRelayTarget,
+}
+
+// companions are what m, as a source of r, learns of its destinations.
+func (a applied) companions(r rule, src *netipx.IPSet, m machine) (rules []tailcfg.FilterRule) {
+	own := intersection(src, setOfAddrs(m.addrs))
+	if len(own.Ranges()) == 0 {
+		return nil
+	}
+	caps := tailcfg.PeerCapMap{}
+	for name := range r.app {
+		if companion, ok := companionCapabilities[name]; ok {
+			caps[companion] = nil
+		}
+	}
+	var all netipx.IPSetBuilder
+	for _, d := range r.dst {
+		if d.text == "autogroup:self" {
+			all.AddSet(a.ownedBy(m.login))
+		} else {
+			all.AddSet(a.sources([]word{d.word}))
+		}
+	}
+	if from := ranges(built(&all)); len(caps) > 0 && len(from) > 0 {
+		rules = append(rules, tailcfg.FilterRule{SrcIPs: from, CapGrant: []tailcfg.CapGrant{{Dsts: own.Prefixes(), CapMap: caps}}})
+	}
+	return rules
 }
 
 // open is what the destinations of r open at m for src.
@@ -99,6 +133,7 @@ func (a applied) sources(words []word) *netipx.IPSet {
 func (a applied) reached(r rule, d destination, m machine) *netipx.IPSet {
 	t := d.target()
 	switch {
+	case len(r.via) > 0 && m.isElsewhere: // one of the routers may be the way there
 	case len(r.via) > 0 && !slices.ContainsFunc(r.via, func(w word) bool { return slices.Contains(m.tags, w.text) }):
 		return &netipx.IPSet{}
 	case len(r.via) > 0:

@@ -17,6 +17,9 @@ type machine struct {
 	routes []netip.Prefix // that lead through it
 
 	attributes map[string]any // of its posture
+
+	role        string // of the person who owns it, unless that is the tailnet's owner
+	isElsewhere bool   // of a test: an address that some router may lead to
 }
 
 // An applied policy is one with the machines that it is about.
@@ -64,7 +67,7 @@ func (a applied) inAutogroup(name string, m machine) bool {
 	case "owner", "admin":
 		return m.login == a.owner
 	}
-	return false
+	return m.role != "" && m.role == name
 }
 
 // addresses are those that t stands for.
@@ -185,6 +188,8 @@ var (
 	// internet is what autogroup:internet means.
 	internet = setOf([]string{"0.0.0.0/0", "2000::/3"},
 		"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16", "127.0.0.0/8", "224.0.0.0/4")
+	// reserved are addresses of the tailnet that no node gets.
+	reserved = setOf([]string{"100.100.0.0/24", "100.100.100.0/24", "100.115.92.0/23"})
 	// tailnet is where nodes have their addresses: without what ChromeOS uses.
 	tailnet = setOf([]string{"100.64.0.0/10", "fd7a:115c:a1e0::/48"}, "100.115.92.0/23")
 )

@@ -11,9 +11,10 @@ import (
 )
 
 // protocols are those that have a name in a policy file, by their numbers.
-// ICMP is that of both families.
+// ICMP is that of IPv4: Tailscale sends no 58 for it, even where the destination
+// is IPv6.
 var protocols = map[string][]int{
-	"tcp": {6}, "udp": {17}, "sctp": {132}, "icmp": {1, 58}, "ipv6-icmp": {58},
+	"tcp": {6}, "udp": {17}, "sctp": {132}, "icmp": {1}, "ipv6-icmp": {58},
 	"igmp": {2}, "ipv4": {4}, "ip-in-ip": {4}, "egp": {8}, "igp": {9}, "gre": {47}, "esp": {50}, "ah": {51},
 }
 
@@ -22,28 +23,21 @@ var withPorts = []int{6, 17, 132}
 
 var everyPort = []tailcfg.PortRange{tailcfg.PortRangeAny}
 
-var (
-	portsForm      = regexp.MustCompile(`^(\*|[0-9,-]+)$`)
-	capabilityName = regexp.MustCompile(`^[a-zA-Z0-9-]+(\.[a-zA-Z0-9-]+)+/[^\s]+$`)
-)
+var capabilityName = regexp.MustCompile(`^[a-zA-Z0-9-]+(\.[a-zA-Z0-9-]+)+/[^\s]+$`)
 
 // access reads an element of a grant's ip: *, 443, 80-90, tcp:443, icmp:*.
 func (r *policyReader) access(w word) access {
 	if strings.Count(w.text, ":") > 1 {
-		r.refuse(w.at, "ip=%q: expected only one colon in Internet protocol and port type", w.text)
+		r.refuse("ip=%q: expected only one colon in Internet protocol and port type", w.text)
 		return access{}
 	}
 	proto, ports, both := strings.Cut(w.text, ":")
-	switch {
-	case both:
-	case portsForm.MatchString(w.text):
+	if !both {
 		proto, ports = "", w.text
-	default:
-		ports = "*"
 	}
 	a, err := parseAccess(proto, ports)
 	if err != nil {
-		r.refuse(w.at, "ip=%q: %v", w.text, err)
+		r.refuse("%v", err)
 	}
 	return a
 }
@@ -52,13 +46,13 @@ func (r *policyReader) access(w word) access {
 func (r *policyReader) destination(w, proto word) destination {
 	i := strings.LastIndexByte(w.text, ':')
 	if i < 0 {
-		r.refuse(w.at, "dst=%q: missing port", w.text)
+		r.refuse("dst=%q: missing port", w.text)
 		return destination{}
 	}
 	what := strings.TrimSuffix(strings.TrimPrefix(w.text[:i], "["), "]")
 	a, err := parseAccess(proto.text, w.text[i+1:])
 	if err != nil {
-		r.refuse(w.at, "dst=%q: %v", w.text, err)
+		r.refuse("dst=%q: %v", w.text, err)
 	}
 	return destination{word{what, w.at}, []access{a}}
 }
@@ -108,6 +102,9 @@ func parsePorts(text string) (ranges []tailcfg.PortRange, err error) {
 		a, err := strconv.ParseUint(first, 10, 16)
 		if err != nil {
 			return nil, fmt.Errorf("port range %q: invalid first integer", part)
+		}
+		if a == 0 {
+			return nil, fmt.Errorf("port range %q: first port must be >0, or use '*' for wildcard", part)
 		}
 		b, err := strconv.ParseUint(last, 10, 16)
 		if err != nil || b < a {

@@ -39,7 +39,7 @@ func (r *policyReader) postures(v hujson.Value) (all []posture) {
 		for _, w := range r.strings(v) {
 			a, ok := parseAssertion(w.text)
 			if !ok {
-				r.refuse(w.at, "postures[%q]: invalid assertion %q", name.text, w.text)
+				r.refuse("postures[%q]: invalid assertion %q", name.text, w.text)
 			}
 			p.assertions = append(p.assertions, a)
 		}
@@ -184,7 +184,7 @@ func (r *policyReader) attributes(to *map[string]any) func(hujson.Value) {
 		r.members(v, asWritten, func(name word, v hujson.Value) {
 			l, ok := v.Value.(hujson.Literal)
 			if !ok || l.Kind() == 'n' {
-				r.refuse(v.StartOffset, "srcPostureAttrs[%q]: must be a string, a number or a boolean", name.text)
+				r.refuse("srcPostureAttrs[%q]: must be a string, a number or a boolean", name.text)
 				return
 			}
 			switch l.Kind() {

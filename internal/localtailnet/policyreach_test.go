@@ -36,7 +36,7 @@ const common = `
 `
 
 func TestAllows(t *testing.T) {
-	tn := start(t, Options{AutoApproveRoutes: true})
+	tn := start(t, Options{AutoApproveRoutes: true, UserDomains: domainsOfTests})
 	addrs := map[string]netip.Addr{"office": netip.MustParseAddr("10.1.2.3"), "shed": netip.MustParseAddr("10.1.9.9"), "web": netip.MustParseAddr("93.184.215.14")}
 	for _, c := range crowd {
 		var routes []netip.Prefix
@@ -112,4 +112,23 @@ func reached(tn *Tailnet, addrs map[string]netip.Addr) string {
 	}
 	slices.Sort(pairs)
 	return strings.Join(pairs, " ")
+}
+
+// A policy with neither grants nor acls allows everything; one with an empty
+// list allows nothing. Source: packet filters of Tailscale's own service, see
+// package captures.
+func TestAllows_everythingWithoutRules(t *testing.T) {
+	tn := start(t, Options{})
+	a, b := tn.AddNode("a", KeyOptions{}).IPs[0], tn.AddNode("b", KeyOptions{Tags: []string{"tag:ci"}}).IPs[0]
+	for policy, want := range map[string]bool{
+		`{}`: true, `{"tagOwners": {"tag:ci": []}}`: true, `{"grants": null, "acls": null}`: true,
+		`{"grants": []}`: false, `{"ACLs": []}`: false, `{"acls": [], "grants": null}`: false,
+	} {
+		if err := tn.SetPolicy(policy); err != nil {
+			t.Fatal(err)
+		}
+		if got := tn.Allows(a, b, 6, 22) && tn.Allows(b, a, 17, 53); got != want {
+			t.Errorf("%s: got %v, want %v", policy, got, want)
+		}
+	}
 }

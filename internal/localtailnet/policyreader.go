@@ -15,15 +15,23 @@ type word struct {
 }
 
 // A policyReader takes a policy file apart. It keeps the first thing that is
-// wrong, so that whoever reads need not ask after each step. Its text begins
-// with the place: gitops-pusher makes an annotation of this form.
+// wrong, so that callers need not ask after each step.
 type policyReader struct {
 	text []byte
 	err  error
 }
 
-// refuse takes what is wrong with what stands at an offset.
-func (r *policyReader) refuse(at int, format string, args ...any) {
+// refuse keeps what is wrong with the rules. Like Tailscale's, the text names no
+// place.
+func (r *policyReader) refuse(format string, args ...any) {
+	if r.err == nil {
+		r.err = badPolicy(fmt.Sprintf(format, args...))
+	}
+}
+
+// refuseAt keeps what is wrong with the form of the file at an offset. Its text
+// begins with the place, as that of a syntax error does.
+func (r *policyReader) refuseAt(at int, format string, args ...any) {
 	if r.err != nil {
 		return
 	}
@@ -50,7 +58,7 @@ func (r *policyReader) object(v hujson.Value, known fields) {
 	r.members(v, strings.ToLower, func(name word, v hujson.Value) {
 		read, ok := known[strings.ToLower(name.text)]
 		if !ok {
-			r.refuse(name.at, "unknown field %q", name.text)
+			r.refuseAt(name.at, "unknown field %q", name.text)
 			return
 		}
 		read(v)
@@ -69,7 +77,7 @@ func (r *policyReader) members(v hujson.Value, fold func(string) string, each fu
 	for _, m := range o.Members {
 		name := word{m.Name.Value.(hujson.Literal).String(), m.Name.StartOffset}
 		if seen[fold(name.text)] {
-			r.refuse(name.at, "duplicate object member name %q", name.text)
+			r.refuseAt(name.at, "duplicate object member name %q", name.text)
 		}
 		seen[fold(name.text)] = true
 		each(name, m.Value)
@@ -93,7 +101,7 @@ func (r *policyReader) list(v hujson.Value, each func(hujson.Value)) {
 // expect refuses anything but null, which stands for a value that is absent.
 func (r *policyReader) expect(v hujson.Value, what string) {
 	if v.Value.Kind() != 'n' {
-		r.refuse(v.StartOffset, "expected %s", what)
+		r.refuseAt(v.StartOffset, "expected %s", what)
 	}
 }
 

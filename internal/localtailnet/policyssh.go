@@ -11,23 +11,28 @@ import (
 // An sshRule lets sources log in at destinations as some users. It is checked
 // and tested; what nodes are sent is sshPolicy.
 type sshRule struct {
-	at              int
 	action, period  word
 	src, dst, users []word
-	posture         []word
+	posture, env    []word
 }
 
 // maxCheckPeriod is the longest time for which Tailscale remembers a check.
 const maxCheckPeriod = 168 * time.Hour
 
 func (r *policyReader) sshRule(v hujson.Value) sshRule {
-	s := sshRule{at: v.StartOffset}
-	var env, recorder []word
+	var s sshRule
+	var recorder []word
 	r.object(v, fields{
 		"action": r.word(&s.action), "src": r.words(&s.src), "dst": r.words(&s.dst), "users": r.words(&s.users),
 		"checkperiod": r.word(&s.period), "srcposture": r.words(&s.posture),
-		"acceptenv": r.words(&env), "recorder": r.words(&recorder), "enforcerecorder": r.anything,
+		"acceptenv": r.words(&s.env), "recorder": r.words(&recorder), "enforcerecorder": r.anything,
 	})
+	s.action.text = strings.TrimSpace(s.action.text)
+	for _, words := range [][]word{s.src, s.dst} {
+		for i := range words {
+			words[i].text = strings.TrimSpace(words[i].text)
+		}
+	}
 	return s
 }
 
@@ -35,16 +40,24 @@ func (f *policyFile) checkSSH(r *policyReader, s sshRule) {
 	switch s.action.text {
 	case "accept", "check":
 	case "":
-		r.refuse(s.at, "ssh: action must be specified")
+		r.refuse("action must be specified")
 	default:
-		r.refuse(s.action.at, "ssh: %q is not a valid action", s.action.text)
+		r.refuse("%q is not a valid action", s.action.text)
 	}
 	if len(s.users) == 0 {
-		r.refuse(s.at, "ssh: users must be specified")
+		r.refuse("users must be specified")
 	}
 	for _, u := range s.users {
 		if u.text == "" || u.text == "*" {
-			r.refuse(u.at, "ssh: user %q is not valid", u.text)
+			r.refuse("user %q is not valid", u.text)
+		}
+		if domain, ok := strings.CutPrefix(u.text, "localpart:*@"); ok && domain != "" && f.foreign(domain) != "" {
+			r.refuse("%s", f.foreign(domain))
+		}
+	}
+	for _, e := range s.env {
+		if e.text == "" {
+			r.refuse("acceptEnv values cannot be empty")
 		}
 	}
 	s.checkPeriod(r)
@@ -61,13 +74,13 @@ func (s sshRule) checkPeriod(r *policyReader) {
 	period, err := time.ParseDuration(s.period.text)
 	switch {
 	case s.action.text != "check":
-		r.refuse(s.period.at, "ssh: checkPeriod is only valid with action \"check\"")
+		r.refuse("checkPeriod is only valid with action \"check\"")
 	case err != nil:
-		r.refuse(s.period.at, "ssh: checkPeriod %q is no duration", s.period.text)
+		r.refuse("%v", err)
 	case period > maxCheckPeriod:
-		r.refuse(s.period.at, "ssh: checkPeriod %q is above the max (168h)", s.period.text)
+		r.refuse("checkPeriod %v is above the max (168h)", period)
 	case period < 0:
-		r.refuse(s.period.at, "ssh: checkPeriod %q must be a positive duration", s.period.text)
+		r.refuse("checkPeriod %v must be a positive duration", period)
 	}
 }
 
@@ -80,9 +93,9 @@ func (s sshRule) checkPeople(r *policyReader) {
 		switch {
 		case isTag(d):
 		case slices.ContainsFunc(s.src, isTag):
-			r.refuse(d.at, "ssh: tags in SSH source cannot access user-owned devices (%s)", d.text)
+			r.refuse("tags in SSH source cannot access user-owned devices (%s)", d.text)
 		case d.target().kind == kindLogin && slices.ContainsFunc(s.src, others):
-			r.refuse(d.at, "ssh: user destination requires source to contain only that same user %q; use autogroup:self instead", d.text)
+			r.refuse("user destination requires source to contain only that same user %q; use autogroup:self instead", d.text)
 		}
 	}
 }

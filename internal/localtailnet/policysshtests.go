@@ -3,13 +3,13 @@ package localtailnet
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/tailscale/hujson"
 )
 
 // An sshTest says as which users src may log in at each dst.
 type sshTest struct {
-	at                  int
 	src                 word
 	dst                 []word
 	accept, deny, check []word
@@ -17,7 +17,7 @@ type sshTest struct {
 }
 
 func (r *policyReader) sshTest(v hujson.Value) sshTest {
-	t := sshTest{at: v.StartOffset}
+	var t sshTest
 	r.object(v, fields{
 		"src": r.word(&t.src), "dst": r.words(&t.dst),
 		"accept": r.words(&t.accept), "deny": r.words(&t.deny), "check": r.words(&t.check), "srcpostureattrs": r.attributes(&t.attributes),
@@ -25,32 +25,64 @@ func (r *policyReader) sshTest(v hujson.Value) sshTest {
 	return t
 }
 
+// checkSSHTest refuses a test of what is no machine.
 func (f *policyFile) checkSSHTest(r *policyReader, t sshTest) {
+	for _, w := range t.dst {
+		switch d := w.target(); {
+		case d.kind == kindTag && find(f.tagOwners, d.text) == nil:
+			r.refuse("SSH tests dst contains unknown tag %q", w.text)
+		case d.kind == kindAddresses && strings.Contains(w.text, "/"), f.misplaced(d, inSSHTestDst):
+			r.refuse("SSH tests dst contains disallowed element %q", w.text)
+		}
+	}
+}
+
+// sshProblem says why a test asserts nothing that could be looked at; "" if it
+// does.
+func (f *policyFile) sshProblem(t sshTest) string {
+	r := &policyReader{}
+	users := slices.Concat(t.accept, t.deny, t.check)
 	switch {
 	case t.src.text == "":
-		r.refuse(t.at, "SSH tests entry must have a non-empty src")
+		r.refuse("SSH tests entry must have a non-empty src")
 	case len(t.dst) == 0:
-		r.refuse(t.at, "SSH tests entry must have at least one dst")
-	case len(t.accept)+len(t.deny)+len(t.check) == 0:
-		r.refuse(t.at, "SSH tests entry must have at least one of \"accept\", \"deny\" or \"check\"")
-	default:
-		f.checkSingle(r, t.src, inTestSrc)
-		f.checkPlaces(r, t.dst, inSSHDst)
+		r.refuse("SSH tests entry must have at least one dst")
+	case len(users) == 0:
+		r.refuse("SSH tests entry must have at least one of \"accept\", \"deny\" or \"check\"")
+	case slices.ContainsFunc(users, func(w word) bool { return w.text == "" }):
+		r.refuse("SSH tests entry has an empty user")
 	}
+	f.checkSingle(r, t.src, inTestSrc)
+	for _, w := range t.dst {
+		f.checkSingle(r, w, inSSHTestDst)
+		if w.target().prefix.Addr().Is6() {
+			r.refuse("SSH tests dst %q: only IPv4 addresses are looked up", w.text)
+		}
+	}
+	if r.err == nil {
+		return ""
+	}
+	return r.err.Error()
 }
 
 // runSSH returns the SSH tests that fail.
 func (a applied) runSSH(tests []sshTest) (failed []testFailure) {
 	for _, t := range tests {
-		errs := slices.Concat(
-			a.sshErrors(t, t.accept, "Accept", "accept", "check"),
-			a.sshErrors(t, t.check, "Check", "check"),
-			a.sshErrors(t, t.deny, "Drop", ""))
-		if len(errs) > 0 {
+		if errs := a.runSSHTest(t); len(errs) > 0 {
 			failed = append(failed, testFailure{User: t.src.text, Errors: errs})
 		}
 	}
 	return failed
+}
+
+func (a applied) runSSHTest(t sshTest) []string {
+	if problem := a.sshProblem(t); problem != "" {
+		return []string{problem}
+	}
+	return slices.Concat(
+		a.sshErrors(t, t.accept, "Accept", "accept", "check"),
+		a.sshErrors(t, t.check, "Check", "check"),
+		a.sshErrors(t, t.deny, "Drop", ""))
 }
 
 // sshErrors are about the users for whom something else happens than what is

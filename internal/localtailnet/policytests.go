@@ -14,7 +14,6 @@ import (
 // An aclTest is what a policy file says of itself: src may reach each address
 // of accept, and none of deny.
 type aclTest struct {
-	at           int
 	src, proto   word
 	accept, deny []word
 	attributes   map[string]any // of the posture of src
@@ -28,7 +27,7 @@ type testFailure struct {
 }
 
 func (r *policyReader) aclTest(v hujson.Value) aclTest {
-	t := aclTest{at: v.StartOffset}
+	var t aclTest
 	r.object(v, fields{
 		"src": r.word(&t.src), "user": r.word(&t.src), "proto": r.word(&t.proto),
 		"accept": r.words(&t.accept), "allow": r.words(&t.accept), "deny": r.words(&t.deny),
@@ -37,39 +36,44 @@ func (r *policyReader) aclTest(v hujson.Value) aclTest {
 	return t
 }
 
-// checkTest refuses a test that asserts nothing, or of nobody.
-func (f *policyFile) checkTest(r *policyReader, t aclTest) {
-	if len(t.accept)+len(t.deny) == 0 {
-		r.refuse(t.at, "test entry must have at least one of \"accept\" or \"deny\"")
-	}
-	if t.src.text == "" {
-		r.refuse(t.at, "test entry must have a src")
-		return
-	}
-	if !slices.Contains([]string{"", "tcp", "udp", "sctp"}, t.proto.text) {
-		r.refuse(t.proto.at, "test protocol must be tcp, udp, sctp, or empty")
+// problem says why a test asserts nothing that could be looked at; "" if it
+// does. Tailscale takes such a test for one that fails.
+func (f *policyFile) problem(t aclTest) string {
+	r := &policyReader{}
+	switch protos, err := parseProtocol(t.proto.text); {
+	case len(t.accept)+len(t.deny) == 0:
+		r.refuse("test entry must have at least one of \"accept\" or \"deny\"")
+	case t.src.text == "":
+		r.refuse("test entry must have a src")
+	case err != nil || slices.ContainsFunc(protos, func(p int) bool { return !slices.Contains(withPorts, p) }):
+		r.refuse("test protocol must be tcp, udp, sctp, or empty")
 	}
 	f.checkSingle(r, t.src, inTestSrc)
 	for _, w := range slices.Concat(t.accept, t.deny) {
 		d := r.destination(w, word{})
 		if len(d.access) > 0 && !d.access[0].isOnePort() {
-			r.refuse(w.at, "test destination %q: port must be a single port", w.text)
+			r.refuse("test destination %q: port must be a single port", w.text)
 		}
 		f.checkSingle(r, d.word, inTestDst)
 	}
+	if r.err == nil {
+		return ""
+	}
+	return r.err.Error()
 }
 
 func (a access) isOnePort() bool { return len(a.ports) == 1 && a.ports[0].First == a.ports[0].Last }
 
-// checkSingle refuses what a place does not take, and addresses that are many.
+// checkSingle refuses what a place does not take, and addresses that are many
+// or written as if they were.
 func (f *policyFile) checkSingle(r *policyReader, w word, p place) {
 	f.checkPlace(r, w, p)
 	t := w.target()
 	if r.err == nil && t.kind == kindHost {
 		t.prefix = applied{policyFile: f}.host(t)
 	}
-	if t.prefix.IsValid() && !t.prefix.IsSingleIP() {
-		r.refuse(w.at, "test %s %q must be a single host, not a CIDR range", p.name, w.text)
+	if t.prefix.IsValid() && (!t.prefix.IsSingleIP() || strings.Contains(w.text, "/")) {
+		r.refuse("test %s %q must be a single host, not a CIDR range", p.name, w.text)
 	}
 }
 
@@ -84,6 +88,9 @@ func (a applied) run(tests []aclTest) (failed []testFailure) {
 }
 
 func (a applied) runTest(t aclTest) (errs []string) {
+	if problem := a.problem(t); problem != "" {
+		return []string{problem}
+	}
 	src := a.testSources(t.src, t.attributes)
 	if len(src) == 0 {
 		return []string{fmt.Sprintf("%q stands for nobody", t.src.text)}
@@ -104,9 +111,9 @@ func (a applied) runTest(t aclTest) (errs []string) {
 // count says how many of the pairs of a source and a destination may talk.
 func (a applied) count(t aclTest, src []machine, w word) (reached, of int) {
 	d := new(policyReader).destination(w, word{})
-	protos := []int{6, 17} // either will do where the test names none
-	if t.proto.text != "" {
-		protos = protocols[t.proto.text]
+	protos, _ := parseProtocol(t.proto.text)
+	if protos == nil {
+		protos = []int{6, 17} // either will do where the test names none
 	}
 	for _, s := range src {
 		for _, m := range a.standIns(d.target(), s, standInDst) {
@@ -196,6 +203,8 @@ func (a applied) autogroupStandIns(name string, beside machine) []machine {
 	switch name {
 	case "tagged":
 		return []machine{{tags: []string{"tag:"}}}
+	case "network-admin", "it-admin", "billing-admin", "auditor":
+		return []machine{{login: "somebody", role: name}}
 	case "member", "members":
 		return []machine{{login: "somebody"}}
 	case "owner", "admin":
@@ -215,5 +224,5 @@ func (a applied) machineAt(addr netip.Addr) machine {
 			return m
 		}
 	}
-	return machine{addrs: []netip.Addr{addr}}
+	return machine{addrs: []netip.Addr{addr}, isElsewhere: true}
 }

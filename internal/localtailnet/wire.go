@@ -8,7 +8,7 @@ import (
 )
 
 // maxBody bounds what a client may send in one request.
-const maxBody = 1 << 20
+const maxBody = 4 << 20
 
 // readBody decodes a JSON body into v; if that fails it answers 400 and
 // returns false.

@@ -15,36 +15,72 @@ import (
 const lineAndColumn lazy.Pattern = `line ([0-9]+), column ([0-9]+): ([^\n]*)`
 
 // inMessage are the places that an answer names, in the files that they come
-// from.
+// from: by line and column, or else by what it quotes.
 func (p *Plan) inMessage(message string) (places []diag.Place) {
 	for _, m := range lineAndColumn.Regexp().FindAllStringSubmatch(message, -1) {
 		line, _ := strconv.Atoi(m[1])
 		column, _ := strconv.Atoi(m[2])
 		places = append(places, place(p.File.Locate(line, column), m[3]))
 	}
+	if at := p.quotedIn(message); places == nil && at >= 0 {
+		places = []diag.Place{p.at(at, message)}
+	}
 	return places
 }
 
+// quotedIn is the offset of what a message is about; -1 if it does not say.
+func (p *Plan) quotedIn(message string) int {
+	root, err := hujson.Parse(p.File.Text())
+	if err != nil { // it was read before
+		return -1
+	}
+	return clueOf(message).offset(&root)
+}
+
+// at is the place in the files of an offset in their joined text.
+func (p *Plan) at(at int, text string) diag.Place {
+	before := p.File.Text()[:at]
+	return place(p.File.Locate(bytes.Count(before, []byte("\n"))+1, at-bytes.LastIndexByte(before, '\n')), text)
+}
+
+// placeless is an error whose text names no line of what was sent: its places in
+// the files are said beside it.
+type placeless struct{ error }
+
+func (e placeless) Error() string {
+	return lineAndColumn.Regexp().ReplaceAllString(e.error.Error(), "$3")
+}
+
+func (e placeless) Unwrap() error { return e.error }
+
 // about is the place of what the API says of a user, which may be any selector:
-// the address in a test that failed, the test, or where what it names stands
-// first. The API names no line there.
-func (p *Plan) about(user, text string) diag.Place {
-	whole, said := p.File.Text(), strings.TrimSpace(text)
-	at := 0
-	if root, err := hujson.Parse(whole); err == nil { // it was read before
-		at = find(&root, user, said)
+// where what it names stands first. Of a test it is the address that failed, or
+// the test. The API names no line there. If nothing fits, it is the whole file.
+func (p *Plan) about(user, text string, isTest bool) diag.Place {
+	said := strings.TrimSpace(text)
+	at := -1
+	if root, err := hujson.Parse(p.File.Text()); err == nil { // it was read before
+		if isTest {
+			at = find(&root, user, said)
+		}
+		if c := clueOf(said); at < 0 {
+			c.quoted = append(c.quoted, user)
+			at = c.offset(&root)
+		}
 	}
 	if user != "" {
 		said = user + ": " + said
 	}
-	before := whole[:at]
-	return place(p.File.Locate(bytes.Count(before, []byte("\n"))+1, at-bytes.LastIndexByte(before, '\n')), said)
+	if at < 0 {
+		return diag.Place{File: p.Path, Text: said}
+	}
+	return p.at(at, said)
 }
 
-// find is the offset of what an error is about, zero if nothing fits.
+// find is the offset of what an error of a test is about, -1 if nothing fits.
 func find(root *hujson.Value, user, said string) (at int) {
 	quoted := strings.Split(said, `"`)
-	best := 0
+	best, at := 0, -1
 	take := func(fit int, v *hujson.Value) {
 		if fit > best {
 			best, at = fit, v.StartOffset

@@ -1,10 +1,12 @@
 package policy_test
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/tailjoin/tailjoin/internal/diag"
+	"github.com/tailjoin/tailjoin/internal/localtailnet"
 )
 
 // broken opens what the test in line 12 of base forbids.
@@ -55,8 +57,26 @@ func TestTest_runsAlsoIfNothingChanged(t *testing.T) {
 	wantCode(t, err, "policy-test-failed")
 }
 
-// What the API refuses has a line of what it was sent, which is formatted.
+// Some answers name a line, of what the API was sent, which is formatted. The
+// problem names the one in the file instead, and no other.
 func TestTest_mapsALineOfTheAPIToTheFile(t *testing.T) {
+	tm := newTeam(t)
+	tm.write("{\"tagOwners\":{\"tag:ci\":[\"autogroup:admin\"]},\n\n\n\n\"grants\":[],\n\"Owners\":{}}")
+	tailnet, plan := tm.look()
+	for doing, try := range map[string]func() error{
+		"validating": func() error { _, err := tailnet.Test(t.Context(), plan); return err },
+		"applying":   func() error { _, err := tailnet.Apply(t.Context(), plan, tm.memory); return err },
+	} {
+		p := wantCode(t, try(), "policy-refused", `unknown field "Owners"`)
+		wantPlaces(t, p.Places, diag.Place{File: tm.name("policy.hujson"), Line: 6, Column: 1, Text: `unknown field "Owners"`})
+		if text := p.Text(); strings.Contains(text, "column") || strings.Count(text, "unknown field") != 2 {
+			t.Errorf("%s: another place is named, too:\n%s", doing, text)
+		}
+	}
+}
+
+// Most answers name no line, but what is wrong.
+func TestTest_findsWhatTheAPIQuotes(t *testing.T) {
 	tm := newTeam(t)
 	odd := "{\"tagOwners\":{\"tag:ci\":[\"autogroup:admin\"]},\n\n\n\"grants\":[{\"src\":[\"tag:ci\"],\"dst\":[\"tag:dbb\"],\"ip\":[\"*\"]}]}"
 	tm.write(odd)
@@ -65,6 +85,40 @@ func TestTest_mapsALineOfTheAPIToTheFile(t *testing.T) {
 	p := wantCode(t, err, "policy-refused", "tag:dbb")
 	if len(p.Places) != 1 || p.Places[0].Line != 4 || p.Places[0].File != tm.name("policy.hujson") {
 		t.Errorf("places %v, want line 4\n%s", p.Places, p.Text())
+	}
+}
+
+// A refusal may have findings and be about no test.
+func TestTest_tellsRefusalsFromTestsThatFail(t *testing.T) {
+	for message, want := range map[string]struct {
+		code string
+		line int
+	}{
+		"test(s) failed": {"policy-test-failed", 12}, "setting policy": {"policy-refused", 4}, `src=tag not found: "tag:ci"`: {"policy-refused", 4},
+	} {
+		tm := newTeam(t)
+		tm.write(wider)
+		tailnet, plan := tm.look()
+		body := `{"message": ` + strconv.Quote(message) + `, "data": [{"user": "tag:ci", "errors": ["tag not found: \"tag:ci\""]}]}`
+		for _, status := range []int{200, 400} {
+			tm.fault(localtailnet.Fault{Method: "POST", Status: status, Body: body, Times: 1})
+			_, err := tailnet.Test(t.Context(), plan)
+			if p := wantCode(t, err, want.code); len(p.Places) != 1 || p.Places[0].Line != want.line {
+				t.Errorf("%s: places %v, want line %d", message, p.Places, want.line)
+			}
+		}
+	}
+}
+
+// An API without validation, such as headscale's, has the tailnet all the same.
+func TestTest_saysThatTheAPIDoesNotValidate(t *testing.T) {
+	for _, status := range []int{404, 405} {
+		tm := newTeam(t)
+		tm.write(wider)
+		tailnet, plan := tm.look()
+		tm.fault(localtailnet.Fault{Method: "POST", Status: status, Body: "404 page not found"})
+		_, err := tailnet.Test(t.Context(), plan)
+		wantCode(t, err, "no-validation", "action: diff")
 	}
 }
 

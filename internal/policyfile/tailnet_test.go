@@ -102,7 +102,7 @@ func TestEffect_asPacketFiltersHaveIt(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			tn, err := localtailnet.Start(t.Context(), localtailnet.Options{AutoApproveRoutes: true})
+			tn, err := localtailnet.Start(t.Context(), localtailnet.Options{AutoApproveRoutes: true, UserDomains: []string{"example.com"}})
 			if err != nil {
 				t.Fatal(err)
 			}
