@@ -85,6 +85,7 @@ func (r *policyRun) look(ctx context.Context) error {
 		return err
 	}
 	r.plan = plan
+	r.warn(plan.Opened())
 	r.warn(plan.NotComputed())
 	r.print(plan.Diff())
 	r.print(plan.Effect())

@@ -36,10 +36,42 @@ func (p *Plan) Diff() string {
 // Effect is who loses and who gains by the change, a line each; "" if nobody
 // does.
 func (p *Plan) Effect() string {
-	if !p.Changed() || p.Was == nil {
+	if !p.Changed() {
 		return ""
 	}
-	return p.Effects.Text()
+	text := ""
+	if why, at := p.opens(); why != "" {
+		text = fmt.Sprintf("OPENS  everything to everyone: %s (%v)\n", why, at)
+	}
+	if p.Was == nil {
+		return text
+	}
+	return text + p.Effects.Text()
+}
+
+// opens says why the file allows everything, and where, if the live policy does
+// not; "" otherwise.
+func (p *Plan) opens() (why string, at policyfile.Position) {
+	why, at, isOpen := p.File.Open()
+	if !isOpen || !p.Changed() {
+		return "", at
+	}
+	if p.Was != nil {
+		if _, _, wasOpen := p.Was.Open(); wasOpen {
+			return "", at
+		}
+	}
+	return why, at
+}
+
+// Opened is what to say if the change allows everything, and the live policy
+// does not; "" otherwise.
+func (p *Plan) Opened() string {
+	why, at := p.opens()
+	if why == "" {
+		return ""
+	}
+	return fmt.Sprintf("THIS CHANGE OPENS THE WHOLE TAILNET: everyone may then reach everything. %v: %s", at, why)
 }
 
 // NotComputed is what to say if it is not known who gains and who loses by the
@@ -65,6 +97,8 @@ func coloured(effect string) string {
 			mark = "- "
 		} else if strings.HasPrefix(line, "gains") {
 			mark = "+ "
+		} else if strings.HasPrefix(line, "OPENS") {
+			mark = "! "
 		}
 		b.WriteString(mark + line)
 	}
@@ -103,7 +137,7 @@ func (p *Plan) markdown(most int) string {
 	if text := p.Effect(); text != "" {
 		effect = "Who loses and who gains by it:\n" + fence("diff", coloured(text), most/2)
 	}
-	if p.Was == nil {
+	if p.Was == nil && p.Effect() == "" {
 		effect = ""
 	}
 	const what = "What changes, from the live policy to the file:\n"

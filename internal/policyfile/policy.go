@@ -28,6 +28,9 @@ func (f *File) policy() *policy {
 	_ = json.Unmarshal(f.JSON(), p)
 	p.digest()
 	p.all = append(p.rules("grants"), p.rules("acls")...)
+	if f.lacksRules() {
+		p.all = []rule{{src: []string{"*"}, to: []target{{[]string{"*"}, everyPort()}}, at: f.position(f.root.StartOffset)}}
+	}
 	return p
 }
 
