@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -35,15 +36,27 @@ var lacking = []struct{ file, old, new string }{
 	{"internal/syscall/windows/at_windows.go", "if TestDeleteatFallback {", "if true {"},
 }
 
-// overlay writes the changed files, and the list by which go build finds them.
-func overlay(ctx context.Context, dir string) (list string, err error) {
-	goroot, err := exec.CommandContext(ctx, "go", "env", "GOROOT").Output()
+// linkGo makes a link to the Go of this module: an overlay may not name a file
+// of the module cache, where a Go that was fetched is, but it may name it by a
+// link.
+func linkGo(ctx context.Context, dir string) (goroot string, err error) {
+	real, err := exec.CommandContext(ctx, "go", "env", "GOROOT").Output()
 	if err != nil {
 		return "", err
 	}
+	target := strings.TrimSpace(string(real))
+	goroot = filepath.Join(dir, "go")
+	if old, err := os.Readlink(goroot); err == nil && old == target {
+		return goroot, nil
+	}
+	return goroot, errors.Join(os.RemoveAll(goroot), os.Symlink(target, goroot))
+}
+
+// overlay writes the changed files, and the list by which go build finds them.
+func overlay(goroot, dir string) (list string, err error) {
 	changed, replace := map[string]string{}, map[string]string{}
 	for _, l := range lacking {
-		source := filepath.Join(strings.TrimSpace(string(goroot)), "src", l.file)
+		source := filepath.Join(goroot, "src", l.file)
 		if changed[source] == "" {
 			content, err := os.ReadFile(source)
 			if err != nil {
@@ -89,15 +102,19 @@ func Build(ctx context.Context, root, name string, args ...string) (path string,
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", err
 	}
-	list, err := overlay(ctx, dir)
+	goroot, err := linkGo(ctx, dir)
+	if err != nil {
+		return "", err
+	}
+	list, err := overlay(goroot, dir)
 	if err != nil {
 		return "", err
 	}
 	path = filepath.Join(dir, name)
 	flags := []string{args[0], "-trimpath", "-overlay", list, "-gcflags=all=-N -l -dwarf=false", "-o", path}
-	cmd := exec.CommandContext(ctx, "go", slices.Concat(flags, args[1:])...)
+	cmd := exec.CommandContext(ctx, filepath.Join(goroot, "bin", "go"), slices.Concat(flags, args[1:])...)
 	cmd.Dir = root
-	cmd.Env = append(os.Environ(), "GOOS=windows", "GOARCH=amd64", "CGO_ENABLED=0")
+	cmd.Env = append(os.Environ(), "GOROOT="+goroot, "GOTOOLCHAIN=local", "GOOS=windows", "GOARCH=amd64", "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("building %s: %w\n%s", name, err, out)
 	}
