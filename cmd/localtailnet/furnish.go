@@ -20,7 +20,7 @@ func furnish(ctx context.Context, tn *localtailnet.Tailnet, f flags) (*localtail
 	tn.AddCredential(localtailnet.Credential{
 		ClientID: clientID,
 		Scopes:   []string{"auth_keys", "devices:core"},
-		Tags:     []string{"tag:ci", "tag:server"},
+		Tags:     []string{"tag:ci"},
 		Issuer:   tn.IssuerURL,
 		Subject:  "repo:acme/web:*",
 	})

@@ -44,8 +44,8 @@ func (r Request) TagsRefused(err error, tags []string) error {
 		Summary: "the credential may not give these tags",
 		Err:     err,
 		Facts:   []diag.Fact{tagsFact(tags), r.client()},
-		Hint: "add them to the credential, and see that the tailnet policy has them in tagOwners:\n" + Credentials + "\n" + Policy + "\n" +
-			"Of a credential with several tags ask for all of them, or for tags that they own in tagOwners.",
+		Hint: "a key carries all tags of its credential, or only tags that one of them owns in tagOwners of the policy. So ask for all\n" +
+			"of them, and have a credential for each set of tags; or give the credential one tag alone, which owns the others:\n" + Credentials + "\n" + Policy,
 	}
 	if !r.APIKey.IsZero() {
 		p.Hint = "see that the tailnet policy has them in tagOwners, and that the owner of the key is among those there: " + Policy

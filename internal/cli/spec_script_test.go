@@ -63,7 +63,7 @@ func openStores(env *testscript.Env) error {
 // asked OP... is what the tailnet was asked for, in order.
 func asked(ts *testscript.TestScript, _ bool, want []string) {
 	got := []string{}
-	for _, e := range ts.Value(tailnetKey{}).(*localtailnet.Tailnet).Events() {
+	for _, e := range events(ts) {
 		got = append(got, e.Op)
 	}
 	if d := cmp.Diff(slices.Clone(append([]string{}, want...)), got); d != "" {

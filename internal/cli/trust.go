@@ -91,7 +91,7 @@ func (f *front) tailnet(ctx context.Context, in *trustInputs) (trust.Tailnet, er
 func wishFlags(fs *flag.FlagSet, w *trust.Wish) {
 	fs.Var(choice{(*string)(&w.Kind), []string{string(tsapi.Federated), string(tsapi.OAuthClient)}}, "kind", "federated (let in by an ID token, the default) or client (an OAuth client, by a secret)")
 	fs.Var(lines{&w.Scopes}, "scope", "comma-separated scopes: auth_keys,devices:core")
-	fs.Var(lines{&w.Tags}, "tag", "comma-separated tags that it may give: tag:ci,tag:deploy")
+	fs.Var(lines{&w.Tags}, "tag", "comma-separated tags that its keys carry, all of them or tags that they own: tag:ci,tag:deploy")
 	fs.StringVar(&w.Issuer, "issuer", "", "issuer of the tokens, as they name it")
 	fs.StringVar(&w.Subject, "subject", "", "subject of the tokens; * stands for any text")
 	fs.StringVar(&w.Audience, "audience", "", "audience of the tokens; empty is api.tailscale.com/CLIENT-ID, which Tailscale makes up")

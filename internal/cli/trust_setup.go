@@ -55,7 +55,7 @@ const noSpec = "none"
 
 func (in *setupInputs) flags(fs *flag.FlagSet) {
 	in.trustInputs.flags(fs)
-	fs.Var(lines{&in.tags}, "tag", "comma-separated tags that the jobs may give their nodes: tag:ci")
+	fs.Var(lines{&in.tags}, "tag", "comma-separated tags of the jobs' nodes: tag:ci")
 	fs.StringVar(&in.where.Branch, "branch", "", "branch whose jobs are meant; * stands for any text; empty is the default branch")
 	fs.StringVar(&in.where.GitTag, "git-tag", "", "git tag whose jobs are meant, such as v*")
 	fs.StringVar(&in.where.Environment, "environment", "", "environment whose jobs are meant")

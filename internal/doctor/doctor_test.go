@@ -270,6 +270,16 @@ func TestRun_findsWhatIsWrong(t *testing.T) {
 			with(changes{"id-token": doctor.Skipped, "policy_file": doctor.OK}), "policy_file", "", ""},
 		"a scope that nothing shows, missing": {func(_ *testing.T, w *world) { w.Scopes = append(w.Scopes, "policy_file") },
 			with(changes{"policy_file": doctor.Failed}), "policy_file", "scope-missing", "policy_file"},
+		"a scope without its companions": {func(_ *testing.T, w *world) {
+			w.bySecret("auth_keys", "devices:core", "services", "policy_file")
+			w.Scopes = append(w.Scopes, "policy_file")
+		},
+			with(changes{"id-token": doctor.Skipped, "policy_file": doctor.Failed}), "policy_file", "scope-missing", "only with others give the credential the scope devices:posture_attributes: "},
+		"a scope with its companions": {func(_ *testing.T, w *world) {
+			w.bySecret("auth_keys", "devices", "services", "policy_file")
+			w.Scopes = append(w.Scopes, "policy_file")
+		},
+			with(changes{"id-token": doctor.Skipped, "policy_file": doctor.OK}), "policy_file", "", ""},
 		"an endpoint that fails": {func(_ *testing.T, w *world) {
 			w.SetFault(localtailnet.OpDevices, localtailnet.Fault{Status: 502, Body: "<html>"})
 		},
@@ -284,13 +294,19 @@ func TestRun_findsWhatIsWrong(t *testing.T) {
 		}, with(changes{"devices": doctor.Failed}), "devices", "", "gave just now"},
 
 		"a tag too many": {func(_ *testing.T, w *world) { w.Tags = []string{"tag:ci", "tag:deploy"} },
-			with(changes{"tags": doctor.Warning}), "tags", "", "not tag:deploy"},
+			with(changes{"tags": doctor.Warning}), "tags", "", "the credential has tag:ci, and a join would ask for tag:ci tag:deploy"},
 		"a tag of several": {func(_ *testing.T, w *world) {
 			c := w.credential()
 			c.Tags = append(c.Tags, "tag:deploy")
 			w.AddCredential(c)
 		},
-			with(changes{"tags": doctor.Warning}), "tags", "", "must give all"},
+			with(changes{"tags": doctor.Warning}), "tags", "", "a key carries all tags of its credential"},
+		"tags in another order": {func(_ *testing.T, w *world) {
+			c := w.credential()
+			c.Tags = []string{"tag:deploy", "tag:ci"}
+			w.AddCredential(c)
+			w.Tags = []string{"tag:ci", "tag:deploy"}
+		}, fine, "tags", "", "tag:deploy"},
 		"no tags": {func(_ *testing.T, w *world) { w.Tags = nil }, with(changes{"tags": ""}), "keys", "", "200"},
 
 		"a proxy": {func(t *testing.T, w *world) { w.env["HTTPS_PROXY"] = "http://me:sesame@" + mute(t) },

@@ -63,7 +63,7 @@ func (r *Request) classify(e endpoint, token tsapi.AccessToken, a tsapi.Answer) 
 	switch {
 	case a.Page || retry.MayPass(a.Status):
 		return Check{Name: e.name, Result: Failed, Code: "not-answering", Finding: strings.TrimSpace(asked + " " + a.Message), Hint: "see https://status.tailscale.com, and do it again"}
-	case a.Status/100 == 2 && r.needs(e.scope) && len(token.Scopes) > 0 && !covers(token.Scopes, e.scope):
+	case a.Status/100 == 2 && r.needs(e.scope) && len(token.Scopes) > 0 && tsapi.Lacking(token.Scopes, e.scope) != nil:
 		return r.lacking(e.name, asked+", which may read and no more", e.scope, "")
 	case a.Status/100 == 2:
 		return ok(e.name, asked)
@@ -83,32 +83,30 @@ func (r *Request) lacking(name, finding, scope, use string) Check {
 	if !r.needs(scope) {
 		return Check{Name: name, Result: Note, Finding: finding, Hint: fmt.Sprintf("nothing to do, unless the credential is to have the scope %s: %s", scope, use)}
 	}
+	return scopeMissing(name, finding, scope)
+}
+
+func scopeMissing(name, finding, scopes string) Check {
 	return Check{Name: name, Result: Failed, Code: "scope-missing", Finding: finding,
-		Hint: fmt.Sprintf("give the credential the scope %s: %s", scope, access.Credentials)}
+		Hint: fmt.Sprintf("give the credential the scope %s: %s", scopes, access.Credentials)}
 }
 
 func (r *Request) needs(scope string) bool { return slices.Contains(r.Scopes, scope) }
 
 // unprobed is a scope of which only the token itself speaks.
 func (r *Request) unprobed(scope string, token tsapi.AccessToken) Check {
-	switch {
-	case len(token.Scopes) == 0:
+	if len(token.Scopes) == 0 {
 		return skipped(scope, "the API did not say which scopes the token has")
-	case covers(token.Scopes, scope):
+	}
+	missing := tsapi.Lacking(token.Scopes, scope)
+	if missing == nil {
 		return ok(scope, "the token has it")
 	}
-	return r.lacking(scope, "the token does not have it", scope, "")
-}
-
-// covers says whether some of the scopes include one. A scope includes its
-// :read form and what lies below it; all includes everything.
-// Source: https://tailscale.com/docs/reference/trust-credentials.
-func covers(have []string, want string) bool {
-	return slices.ContainsFunc(have, func(scope string) bool {
-		area, reads := strings.CutSuffix(scope, ":read")
-		wanted, reading := strings.CutSuffix(want, ":read")
-		return (!reads || reading) && (area == "all" || area == wanted || strings.HasPrefix(wanted, area+":"))
-	})
+	finding := "the token does not have it"
+	if !slices.Contains(missing, scope) {
+		finding = "the token has it alone, and Tailscale grants it only with others"
+	}
+	return scopeMissing(scope, finding, strings.Join(missing, " and "))
 }
 
 // tags compares those that a job wants with those that the API says the
@@ -126,16 +124,18 @@ func (r *Request) tags(ctx context.Context, token tsapi.AccessToken) []Check {
 			has = c.Tags
 		}
 	}
-	lacks := slices.DeleteFunc(slices.Clone(r.Tags), func(tag string) bool { return slices.Contains(has, tag) })
 	switch {
 	case len(has) == 0:
 		return []Check{skipped(name, "the API does not tell this credential its tags: the first join will")}
-	case len(lacks) > 0:
-		return []Check{warning(name, fmt.Sprintf("the credential has %s, and not %s", strings.Join(has, " "), strings.Join(lacks, " ")),
-			"add them to the credential, unless its tags own them in tagOwners: "+access.Credentials)}
-	case len(has) > len(r.Tags):
-		return []Check{warning(name, fmt.Sprintf("the credential has %s: of several tags, a key must give all", strings.Join(has, " ")),
-			"ask for all of them, or have those that are asked for owned by one of them in tagOwners: "+access.Policy)}
+	case sameSet(has, r.Tags):
+		return []Check{ok(name, strings.Join(has, " "))}
 	}
-	return []Check{ok(name, strings.Join(has, " "))}
+	return []Check{warning(name, fmt.Sprintf("the credential has %s, and a join would ask for %s", strings.Join(has, " "), strings.Join(r.Tags, " ")),
+		"a key carries all tags of its credential, or only tags that one of them owns in tagOwners of the policy. Unless that is so,\n"+
+			"ask for all of them, or have a credential for each set of tags: "+access.Credentials+"\n"+access.Policy)}
+}
+
+func sameSet(a, b []string) bool {
+	sorted := func(tags []string) []string { return slices.Compact(slices.Sorted(slices.Values(tags))) }
+	return slices.Equal(sorted(a), sorted(b))
 }

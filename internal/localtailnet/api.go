@@ -117,7 +117,7 @@ type accessToken struct {
 	client  string // the credential that gave it
 	person  bool   // somebody made it for themselves, instead
 	scopes  []string
-	tags    []string // that keys made with it may carry
+	tags    []string // of the credential that gave it
 	expires time.Time
 }
 
@@ -141,11 +141,25 @@ func (t *Tailnet) actor(r *http.Request, now time.Time) (*accessToken, error) {
 	return found, nil
 }
 
+// companions are the scopes without which Tailscale does not grant a scope. It
+// answers a token with policy_file alone as one without it.
+// Source: https://tailscale.com/docs/reference/trust-credentials and
+// https://github.com/tailscale/gitops-acl-action/pull/50.
+var companions = map[string][]string{
+	"policy_file":      {"devices:core:read", "devices:posture_attributes"},
+	"policy_file:read": {"devices:core:read", "devices:posture_attributes:read"},
+}
+
 // may reports whether a's scopes include need. A scope includes its :read form
 // and what lies below it; all includes everything. From before scopes were
 // split are devices, which includes devices:core, and acl, now policy_file.
 func (a *accessToken) may(need string) bool {
-	return slices.ContainsFunc(a.scopes, func(scope string) bool { return includes(scope, need) })
+	return slices.ContainsFunc(a.scopes, func(scope string) bool { return includes(scope, need) && a.has(companions[scope]) })
+}
+
+// has reports whether a's scopes include all of these.
+func (a *accessToken) has(scopes []string) bool {
+	return !slices.ContainsFunc(scopes, func(scope string) bool { return !a.may(scope) })
 }
 
 func includes(scope, need string) bool {

@@ -28,7 +28,7 @@ func start(t *testing.T, o Options) *Tailnet {
 	tn.AddCredential(Credential{
 		ClientID: clientID,
 		Scopes:   []string{"auth_keys", "devices:core"},
-		Tags:     []string{"tag:ci", "tag:server"},
+		Tags:     []string{"tag:ci"},
 		Issuer:   tn.IssuerURL, Subject: "repo:acme/web:*",
 	})
 	return tn

@@ -12,7 +12,7 @@ type Credential struct {
 	ClientID    string // its ID in the API, too
 	Description string
 	Scopes      []string // such as auth_keys, devices:core, all
-	Tags        []string // that keys and credentials made by it may carry
+	Tags        []string // keys made by it carry all of them, or tags that they own
 
 	Secret string // OAuth client
 

@@ -106,8 +106,7 @@ func (t *Tailnet) readCredential(r *http.Request, actor *accessToken) (q credent
 	decoder := json.NewDecoder(r.Body)
 	decoder.DisallowUnknownFields()
 	if err = decoder.Decode(&q); err == nil {
-		allowed, _ := t.allowedTags(actor)
-		err = cmp.Or(q.check(), refuseTags(q.Tags, allowed))
+		err = cmp.Or(q.check(), t.refuseTagsOf(actor, q.Tags))
 	}
 	if err != nil {
 		t.event(OpKeys, http.StatusBadRequest, "%v", err)

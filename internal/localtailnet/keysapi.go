@@ -1,9 +1,11 @@
 package localtailnet
 
 import (
+	"cmp"
 	"encoding/json"
 	"net/http"
 	"regexp"
+	"slices"
 	"time"
 )
 
@@ -50,7 +52,7 @@ func (t *Tailnet) createKey(r *http.Request, actor *accessToken) (any, error) {
 	if err := json.NewDecoder(r.Body).Decode(&req); err != nil {
 		return nil, apiError{http.StatusBadRequest, "decoding the request: " + err.Error()}
 	}
-	if err := req.check(t.allowedTags(actor)); err != nil {
+	if err := cmp.Or(req.check(actor.person), t.refuseTagsOf(actor, req.Capabilities.Devices.Create.Tags)); err != nil {
 		t.event(OpKeys, http.StatusBadRequest, "%v", err)
 		return nil, apiError{http.StatusBadRequest, err.Error()}
 	}
@@ -68,10 +70,9 @@ func (t *Tailnet) createKey(r *http.Request, actor *accessToken) (any, error) {
 // descriptionForm is what Tailscale's OpenAPI document says of a description.
 var descriptionForm = regexp.MustCompile(`^[A-Za-z0-9 -]{0,50}$`)
 
-// check says why a credential that holds these tags may not make the key. The
-// texts about tags are Tailscale's.
-func (k apiKey) check(tags []string, person bool) error {
-	wanted := k.Capabilities.Devices.Create.Tags
+// check says why the key cannot be made, whatever tags the actor may give. The
+// text about tags is Tailscale's.
+func (k apiKey) check(person bool) error {
 	maximum := int64(defaultKeyLifetime.Seconds())
 	switch {
 	case k.KeyType != "" && k.KeyType != "auth":
@@ -80,23 +81,27 @@ func (k apiKey) check(tags []string, person bool) error {
 		return apiError{Message: "description must have at most 50 characters: letters, digits, hyphens, spaces"}
 	case k.ExpirySeconds < 0 || k.ExpirySeconds > maximum:
 		return apiError{Message: "expirySeconds must be at most 90 days"}
-	case len(wanted) == 0 && !person:
+	case len(k.Capabilities.Devices.Create.Tags) == 0 && !person:
 		return apiError{Message: "tailnet-owned auth key must have tags set"}
 	}
-	return refuseTags(wanted, tags)
+	return nil
 }
 
-// allowedTags are those that keys made by actor may give. A person owns every
-// tag that the tailnet has, and may make keys without any.
-func (t *Tailnet) allowedTags(actor *accessToken) (tags []string, person bool) {
+// refuseTagsOf says why actor may not give these tags to a key or a credential;
+// nil if it may. A person, and a credential with the scope all, may give every
+// tag that the tailnet has.
+// Source: https://github.com/tailscale/tailscale/issues/8299.
+func (t *Tailnet) refuseTagsOf(actor *accessToken, tags []string) (err error) {
 	t.state.read(func() {
-		if actor.person {
-			tags = t.state.knownTags()
-		} else {
-			tags = t.state.grantable(actor.tags)
+		switch {
+		case len(tags) == 0:
+		case actor.person || slices.Contains(actor.scopes, "all"):
+			err = refuseTags(tags, t.state.knownTags())
+		default:
+			err = t.state.refuseGrant(tags, actor.tags)
 		}
 	})
-	return tags, actor.person
+	return err
 }
 
 // listKeys lists those that still let somebody in. Without ?all=true a token of

@@ -112,18 +112,27 @@ func TestPolicyAPI_canFail(t *testing.T) {
 
 func TestPolicyAPI_scopes(t *testing.T) {
 	for _, tt := range []struct {
-		scope            string
+		scopes           string
 		read, set, check bool
 	}{
-		{"policy_file", true, true, true},
-		{"policy_file:read", true, false, true},
+		{"policy_file devices:core:read devices:posture_attributes", true, true, true},
+		{"policy_file devices", true, true, true},
+		{"policy_file", false, false, false},
+		{"policy_file devices:core:read", false, false, false},
+		{"policy_file devices:posture_attributes", false, false, false},
+		{"policy_file devices:core:read devices:posture_attributes:read", false, false, false},
+		{"policy_file:read devices:core:read devices:posture_attributes:read", true, false, true},
+		{"policy_file:read devices:core devices:posture_attributes", true, false, true},
+		{"policy_file:read", false, false, false},
+		{"policy_file:read devices:core:read", false, false, false},
+		{"policy_file policy_file:read devices:core:read devices:posture_attributes:read", true, false, true},
 		{"acl", true, true, true},
 		{"acl:read", true, false, true},
 		{"all:read", true, false, true},
 		{"auth_keys", false, false, false},
 	} {
 		tn := start(t, Options{})
-		api := clientWith(t, tn, tt.scope).PolicyFile()
+		api := clientWith(t, tn, strings.Fields(tt.scopes)...).PolicyFile()
 		_, errRead := api.Raw(t.Context())
 		errSet := api.Set(t.Context(), onlyCI, "")
 		errCheck := api.Validate(t.Context(), onlyCI)
@@ -132,10 +141,10 @@ func TestPolicyAPI_scopes(t *testing.T) {
 			want bool
 		}{"read": {errRead, tt.read}, "set": {errSet, tt.set}, "validate": {errCheck, tt.check}} {
 			if got.want && got.err != nil {
-				t.Errorf("%s: %s: %v", tt.scope, doing, got.err)
+				t.Errorf("%s: %s: %v", tt.scopes, doing, got.err)
 			}
 			if !got.want && refused(t, got.err).Status != 403 {
-				t.Errorf("%s: %s: got %v, want 403", tt.scope, doing, got.err)
+				t.Errorf("%s: %s: got %v, want 403", tt.scopes, doing, got.err)
 			}
 		}
 	}
@@ -234,29 +243,6 @@ func TestPolicyAPI_setRefusesWhatIsWrong(t *testing.T) {
 	}
 	if !tn.state.policy.untouched {
 		t.Error("what is refused has become the policy")
-	}
-}
-
-// A policy that says who owns tags says which there are.
-func TestTagOwners_decideWhichTagsAKeyMayGive(t *testing.T) {
-	tn := start(t, Options{})
-	tn.AddCredential(Credential{ClientID: "k1", Secret: "s", Scopes: []string{"auth_keys"}, Tags: []string{"tag:ci", "tag:old"}})
-	keys := (&tailscale.Client{BaseURL: mustURL(t, tn.ControlURL), Auth: &tailscale.OAuth{ClientID: "k1", ClientSecret: "s"}}).Keys()
-	if err := tn.SetPolicy(onlyCI); err != nil {
-		t.Fatal(err)
-	}
-	for tag, want := range map[string]string{
-		"tag:ci": "", "tag:server": "", "tag:old": "requested tags [tag:old] are invalid or not permitted",
-	} {
-		_, err := keys.CreateAuthKey(t.Context(), keyRequest(tag))
-		if got := ""; err != nil {
-			got = refused(t, err).Message
-			if got != want {
-				t.Errorf("%s: got %q, want %q", tag, got, want)
-			}
-		} else if want != "" {
-			t.Errorf("%s: got a key, want %q", tag, want)
-		}
 	}
 }
 

@@ -80,12 +80,15 @@ func (t *Tailnet) enrol(n *node, req *tailcfg.RegisterRequest, machine key.Machi
 	return t.registered(n, now)
 }
 
-// permitTags checks the tags that a node asks for. A tagged key gives its own
-// and no others; with an untagged key a person asks, who owns every tag that
-// the tailnet has.
+// permitTags checks the tags that a node asks for. A tagged key gives all of its
+// own, or tags that they own; with an untagged key a person asks, who owns every
+// tag that the tailnet has.
 func (s *state) permitTags(k *authKey, requested []string) error {
-	if len(k.Tags) > 0 {
-		return refuseTags(requested, k.Tags)
+	switch {
+	case len(requested) == 0:
+		return nil
+	case len(k.Tags) > 0:
+		return s.refuseGrant(requested, k.Tags)
 	}
 	return refuseTags(requested, s.knownTags())
 }
@@ -103,7 +106,7 @@ func (t *Tailnet) newNode(k *authKey, req *tailcfg.RegisterRequest, machine key.
 	n.Key = req.NodeKey
 	n.keyID = k.ID
 	n.ephemeral = k.Ephemeral || req.Ephemeral
-	n.Tags = union(k.Tags, req.Hostinfo.RequestTags)
+	n.Tags = tagsOf(k, req.Hostinfo.RequestTags)
 	n.User = t.state.ownerOf(n.Tags, k.user)
 	n.KeyExpiry = time.Time{}
 	if len(n.Tags) == 0 {
@@ -135,13 +138,11 @@ func (t *Tailnet) registered(n *node, now time.Time) tailcfg.RegisterResponse {
 	}
 }
 
-// union is a followed by what only b has.
-func union(a, b []string) []string {
-	all := slices.Clone(a)
-	for _, s := range b {
-		if !slices.Contains(all, s) {
-			all = append(all, s)
-		}
+// tagsOf are the tags of a node that asks for the requested ones: its key's, if
+// it asks for none.
+func tagsOf(k *authKey, requested []string) []string {
+	if len(requested) == 0 {
+		return slices.Clone(k.Tags)
 	}
-	return all
+	return slices.Clone(requested)
 }

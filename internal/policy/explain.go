@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/tailjoin/tailjoin/internal/access"
@@ -32,15 +33,33 @@ func (t *Tailnet) explain(doing string, cause error) error {
 			return t.Asked.KeysRefused(doing, cause)
 		}
 		return problem("scope-missing", "this access token may not deal with the policy file",
-			"give the credential that it is of the scope policy_file; to test and to look, policy_file:read is enough: "+access.Credentials+"\n"+
-				"An API key must be of a person who may edit the policy file.", err,
-			diag.Fact{Name: "scopes", Value: strings.Join(t.Token.Scopes, " ")})
+			"give its credential the scopes policy_file, devices:core:read and devices:posture_attributes; to test and to look,\n"+
+				"policy_file:read, devices:core:read and devices:posture_attributes:read are enough: "+access.Credentials+"\n"+
+				"Tailscale grants the first only together with the other two. An API key must be of a person who may edit the policy file.", err,
+			append([]diag.Fact{{Name: "scopes", Value: strings.Join(t.Token.Scopes, " ")}}, t.missing()...)...)
 	case http.StatusNotFound:
 		return problem("wrong-tailnet", "the API shows this credential no such tailnet",
 			"leave the input tailnet out: then it is that of the credential. Or write it as the admin console does, under General", err,
 			diag.Fact{Name: "tailnet", Value: cmp.Or(t.Asked.API.Tailnet, "- (that of the credential)")})
 	}
 	return err
+}
+
+// missing are the scopes that the token lacks: to look, unless it may look or was
+// made to change the policy.
+func (t *Tailnet) missing() []diag.Fact {
+	have, want := t.Token.Scopes, "policy_file:read"
+	if len(have) == 0 { // the API did not say
+		return nil
+	}
+	if slices.Contains(have, "policy_file") || tsapi.Lacking(have, want) == nil {
+		want = "policy_file"
+	}
+	lacks := tsapi.Lacking(have, want)
+	if lacks == nil {
+		return nil
+	}
+	return []diag.Fact{{Name: "missing", Value: strings.Join(lacks, " ")}}
 }
 
 // ended explains an end that came from outside. Other errors stay as they are,

@@ -64,7 +64,7 @@ func newTeam(t *testing.T) *team {
 	if err := tailnet.SetPolicy(base); err != nil {
 		t.Fatal(err)
 	}
-	tailnet.AddCredential(localtailnet.Credential{ClientID: "kteam", Secret: secretOfTeam, Scopes: []string{"policy_file"}, Tags: []string{"tag:ci"}})
+	tailnet.AddCredential(localtailnet.Credential{ClientID: "kteam", Secret: secretOfTeam, Scopes: []string{"policy_file", "devices:core:read", "devices:posture_attributes"}, Tags: []string{"tag:ci"}})
 	dir := t.TempDir()
 	return &team{
 		Tailnet: tailnet, t: t, dir: dir, path: filepath.Join(dir, "policy.hujson"),

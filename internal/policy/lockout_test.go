@@ -31,9 +31,9 @@ func TestLockout_isOfTheTagsOfTheCredential(t *testing.T) {
 		"an OAuth client, in other letters":                 {func(*team) {}, renamed, []string{"tag:ci"}, false},
 		"an OAuth client, another's tag":                    {func(*team) {}, withoutDB, nil, false},
 		"an OAuth client, no tag goes":                      {func(*team) {}, wider, nil, false},
-		"an identity that sees itself":                      {identity("policy_file"), withoutCI, []string{"tag:ci"}, false},
+		"an identity that sees itself":                      {identity("policy_file", "devices:core:read", "devices:posture_attributes"), withoutCI, []string{"tag:ci"}, false},
 		"an identity that may not see itself":               {blindIdentity, withoutCI, nil, true},
-		"an identity, no tag goes":                          {identity("policy_file"), wider, nil, false},
+		"an identity, no tag goes":                          {identity("policy_file", "devices:core:read", "devices:posture_attributes"), wider, nil, false},
 		"the credential's tag loses all its owners":         {func(*team) {}, owners(`[]`, admin), nil, true},
 		"the credential's tag gets another owner":           {func(*team) {}, owners(`["autogroup:member"]`, admin), nil, false},
 		"a tag loses all its owners":                        {func(*team) {}, owners(admin, `[]`), nil, false},
@@ -85,7 +85,7 @@ func identity(scopes ...string) func(*team) {
 
 // blindIdentity is one that the API does not show itself.
 func blindIdentity(tm *team) {
-	identity("policy_file")(tm)
+	identity("policy_file", "devices:core:read", "devices:posture_attributes")(tm)
 	if err := tm.SetFault(localtailnet.OpKeys, localtailnet.Fault{Status: 403}); err != nil {
 		tm.t.Fatal(err)
 	}

@@ -39,8 +39,8 @@ func (t Tailnet) explain(doing string, about tsapi.Credential, cause error) erro
 			diag.Fact{Name: "scopes", Value: strings.Join(t.Token.Scopes, " ")})
 	case strings.Contains(answer.Message, "requested tags"):
 		return problem("tags-not-permitted", "who asks may not give a trust credential these tags",
-			"a credential makes others with its own tags only: add them to it, or ask with an API key of a person.\n"+
-				"The tailnet's policy must have them in tagOwners: https://login.tailscale.com/admin/acls", err,
+			"a credential gives others all of its own tags, or only tags that one of them owns in tagOwners of the policy:\n"+
+				access.Policy+"\nor ask with an API key of a person.", err,
 			diag.Fact{Name: "tags", Value: strings.Join(about.Tags, ", ")})
 	default:
 		return problem("trust-refused", "Tailscale does not take this trust credential", "the cause is its own answer", err, facts(about)...)

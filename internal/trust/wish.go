@@ -57,7 +57,7 @@ func (w Wish) checkName(*tsapi.Credential) error {
 }
 
 func (w Wish) checkScopes(c *tsapi.Credential) error {
-	c.Scopes = slices.Compact(slices.Sorted(slices.Values(w.Scopes)))
+	c.Scopes = tsapi.WithCompanions(w.Scopes)
 	if len(c.Scopes) == 0 {
 		return diag.Input("a trust credential without scopes is good for nothing", "name some; to let nodes join that is --scope auth_keys")
 	}
@@ -80,7 +80,7 @@ func (w Wish) checkTags(c *tsapi.Credential) (err error) {
 	}
 	wants := func(scope string) bool { return slices.Contains(tagged, scope) }
 	if i := slices.IndexFunc(c.Scopes, wants); i >= 0 && len(c.Tags) == 0 {
-		return diag.Input("tags are missing", "with the scope "+c.Scopes[i]+" a trust credential has the tags that it may give:\n  --tag tag:ci")
+		return diag.Input("tags are missing", "with the scope "+c.Scopes[i]+" a trust credential has tags, and its keys carry all of them:\n  --tag tag:ci")
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package trust_test
 import (
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -81,5 +82,14 @@ func TestWish_takesTheClaimsThatTheAPITakes(t *testing.T) {
 	}
 	if refused < 30 || refused > 270 {
 		t.Errorf("%d of 300 were refused: no test", refused)
+	}
+}
+
+// Tailscale grants policy_file only together with two other scopes.
+func TestWish_addsTheCompanionsOfAScope(t *testing.T) {
+	c := mustBe(t, trust.Wish{Name: "policy", Scopes: []string{"policy_file"}, Issuer: "https://a.example", Subject: "s"})
+	want := []string{"devices:core:read", "devices:posture_attributes", "policy_file"}
+	if !slices.Equal(c.Scopes, want) {
+		t.Errorf("scopes %v, want %v", c.Scopes, want)
 	}
 }

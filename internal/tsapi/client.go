@@ -39,7 +39,7 @@ type Client struct {
 type AccessToken struct {
 	secret.Text
 	Scopes  []string
-	Tags    []string // that keys made with it may give; none if the API did not say
+	Tags    []string // of the credential; none if the API did not say
 	Expires time.Time
 }
 

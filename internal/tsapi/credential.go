@@ -29,7 +29,7 @@ type Credential struct {
 	Kind        Kind
 	Description string   // at most 50 letters, digits, hyphens and spaces
 	Scopes      []string // sorted
-	Tags        []string // sorted; that keys made by it may give
+	Tags        []string // sorted; keys made by it carry all of them, or tags that they own
 
 	// Of a federated identity.
 	Issuer, Subject string

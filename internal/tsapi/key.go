@@ -29,8 +29,9 @@ type AuthKey struct {
 	Expires time.Time
 }
 
-// CreateKey mints an auth key. It needs the scope auth_keys, and every tag
-// must be among those of the credential.
+// CreateKey mints an auth key. It needs the scope auth_keys. The tags must be all
+// tags of the credential, or only tags that one of its tags owns in the policy's
+// tagOwners.
 // Source: https://tailscale.com/api#tag/keys.
 func (c *Client) CreateKey(ctx context.Context, token AccessToken, r KeyRequest) (AuthKey, error) {
 	api, err := c.as(token)

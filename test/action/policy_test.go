@@ -76,13 +76,13 @@ func newPolicyWorld(t *testing.T) *world {
 	t.Helper()
 	w := newWorld(t)
 	w.AddCredential(localtailnet.Credential{
-		ClientID: "Tmain-CNTRL", Issuer: w.IssuerURL, Subject: "repo:acme/web:ref:refs/heads/main", Scopes: []string{"policy_file"},
+		ClientID: "Tmain-CNTRL", Issuer: w.IssuerURL, Subject: "repo:acme/web:ref:refs/heads/main", Scopes: []string{"policy_file", "devices:core:read", "devices:posture_attributes"},
 	})
 	w.AddCredential(localtailnet.Credential{
-		ClientID: "Tpull-CNTRL", Issuer: w.IssuerURL, Subject: "repo:acme/web:pull_request", Scopes: []string{"policy_file:read"},
+		ClientID: "Tpull-CNTRL", Issuer: w.IssuerURL, Subject: "repo:acme/web:pull_request", Scopes: []string{"policy_file:read", "devices:core:read", "devices:posture_attributes:read"},
 	})
 	w.AddCredential(localtailnet.Credential{
-		ClientID: "Tpolicy-CNTRL", Issuer: w.IssuerURL, Subject: "repo:*", Scopes: []string{"policy_file"}, Tags: []string{"tag:ci"},
+		ClientID: "Tpolicy-CNTRL", Issuer: w.IssuerURL, Subject: "repo:*", Scopes: []string{"policy_file", "devices:core:read", "devices:posture_attributes"}, Tags: []string{"tag:ci"},
 	})
 	if err := w.SetPolicy(policyBefore); err != nil {
 		t.Fatal(err)

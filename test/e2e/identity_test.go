@@ -34,6 +34,7 @@ func (w *world) keyOf(nodeID string) localtailnet.Key {
 func TestJoin_mintsAKeyForThisNodeAlone(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, localtailnet.Options{})
+	w.ownTags()
 	out := w.mustJoin("--network=userspace", "--tags=tag:server, tag:ci")
 	key := w.keyOf(out["node-id"])
 

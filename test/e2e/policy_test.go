@@ -39,7 +39,7 @@ func newPolicyWorld(t *testing.T) (*world, *localtailnet.GitHub) {
 	w := newWorld(t, localtailnet.Options{})
 	w.RevokeCredential(clientID)
 	w.AddCredential(localtailnet.Credential{
-		ClientID: clientID, Issuer: w.IssuerURL, Subject: "repo:*", Scopes: []string{"policy_file", "auth_keys"}, Tags: []string{"tag:ci"},
+		ClientID: clientID, Issuer: w.IssuerURL, Subject: "repo:*", Scopes: []string{"policy_file", "devices:core:read", "devices:posture_attributes", "auth_keys"}, Tags: []string{"tag:ci"},
 	})
 	hub := localtailnet.NewGitHub()
 	hub.AddRepository("acme/web", 2002)

@@ -12,7 +12,22 @@ import (
 func (w *world) trust() localtailnet.Credential {
 	return localtailnet.Credential{
 		ClientID: clientID, Issuer: w.IssuerURL, Subject: "repo:*",
-		Scopes: []string{"auth_keys", "devices:core"}, Tags: []string{"tag:ci", "tag:server"},
+		Scopes: []string{"auth_keys", "devices:core"}, Tags: []string{"tag:ci"},
+	}
+}
+
+// ownTags gives the job's credential the tag tag:deploy alone, which owns tag:ci
+// and tag:server: keys may carry either one, or both.
+func (w *world) ownTags() {
+	w.t.Helper()
+	credential := w.trust()
+	credential.Tags = []string{"tag:deploy"}
+	w.AddCredential(credential)
+	if err := w.SetPolicy(`{
+		"tagOwners": {"tag:deploy": ["autogroup:admin"], "tag:ci": ["tag:deploy"], "tag:server": ["tag:deploy"]},
+		"grants": [{"src": ["*"], "dst": ["*"], "ip": ["*"]}],
+	}`); err != nil {
+		w.t.Fatal(err)
 	}
 }
 
@@ -76,27 +91,32 @@ func TestJoin_refusedIdentity_ofANewRepositoryIsToldTheOldForm(t *testing.T) {
 
 func TestJoin_refusedKey_saysWhatTheCredentialLacks(t *testing.T) {
 	t.Parallel()
-	for code, c := range map[string]struct {
+	for name, c := range map[string]struct {
+		code  string
 		lack  func(*localtailnet.Credential)
 		words []string
 	}{
-		"scope-missing": {
-			func(c *localtailnet.Credential) { c.Scopes = []string{"devices:core"} },
+		"no scope": {
+			"scope-missing", func(c *localtailnet.Credential) { c.Scopes = []string{"devices:core"} },
 			[]string{"auth_keys", "devices:core", clientID},
 		},
-		"tags-not-permitted": {
-			func(c *localtailnet.Credential) { c.Tags = []string{"tag:server"} },
+		"another tag": {
+			"tags-not-permitted", func(c *localtailnet.Credential) { c.Tags = []string{"tag:server"} },
 			[]string{"tag:ci", "tagOwners", clientID},
 		},
+		"one of two tags": {
+			"tags-not-permitted", func(c *localtailnet.Credential) { c.Tags = []string{"tag:ci", "tag:server"} },
+			[]string{"tag:ci", "all tags of its credential", "tagOwners", clientID},
+		},
 	} {
-		t.Run(code, func(t *testing.T) {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, localtailnet.Options{})
 			credential := w.trust()
 			c.lack(&credential)
 			w.AddCredential(credential)
 
-			w.mustFail(code, c.words, "--network=userspace")
+			w.mustFail(c.code, c.words, "--network=userspace")
 			if got := w.events(localtailnet.OpKeys); len(got) != 1 {
 				t.Errorf("requests for keys: %v, want one", got)
 			}

@@ -15,6 +15,8 @@ import (
 
 // bySpec lets a spec say what the inputs said, and more of it.
 func bySpec(w *world, more string) {
+	w.t.Helper()
+	w.ownTags()
 	delete(w.vars, "TAILJOIN_OAUTH_CLIENT_ID")
 	delete(w.vars, "TAILJOIN_TAGS")
 	w.vars["TAILJOIN_SPEC"] = "corp"

@@ -26,7 +26,7 @@ func newTeam(t *testing.T, job localtailnet.Job, subject localtailnet.GitHubSubj
 	w.Issuer().Claims = job.Claims()
 	w.RevokeCredential(clientID)
 	w.AddCredential(localtailnet.Credential{
-		ClientID: "kadmin", Secret: adminSecret, Scopes: []string{"all"}, Tags: []string{"tag:ci", "tag:tazpod"},
+		ClientID: "kadmin", Secret: adminSecret, Scopes: []string{"all"}, Tags: []string{"tag:ci", "tag:tazpod"}, // of which all makes any
 	})
 	hub := localtailnet.NewGitHub()
 	hub.AddOrg("acme")

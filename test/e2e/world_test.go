@@ -46,7 +46,7 @@ func newWorld(t *testing.T, opts localtailnet.Options) *world {
 	t.Cleanup(tailnet.Close)
 	tailnet.AddCredential(localtailnet.Credential{
 		ClientID: clientID, Issuer: tailnet.IssuerURL, Subject: "repo:*",
-		Scopes: []string{"auth_keys", "devices:core"}, Tags: []string{"tag:ci", "tag:server"},
+		Scopes: []string{"auth_keys", "devices:core"}, Tags: []string{"tag:ci"},
 	})
 	w := &world{Tailnet: tailnet, t: t, dir: shortDir(t), vars: map[string]string{}, user: -1, look: func(map[string]string) {}}
 	w.session, w.self, w.cached = filepath.Join(w.dir, "session"), os.Getenv(tailjoin), filepath.Join(w.dir, "cache")

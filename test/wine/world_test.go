@@ -61,7 +61,7 @@ func newWorld(t *testing.T, temp string) *world {
 	t.Cleanup(tailnet.Close)
 	tailnet.AddCredential(localtailnet.Credential{
 		ClientID: clientID, Issuer: tailnet.IssuerURL, Subject: "repo:*",
-		Scopes: []string{"auth_keys", "devices:core"}, Tags: []string{"tag:ci", "tag:server"},
+		Scopes: []string{"auth_keys", "devices:core"}, Tags: []string{"tag:ci"},
 	})
 	w := &world{Tailnet: tailnet, Machine: m, t: t, temp: temp, session: temp + `\session`, vars: map[string]string{}}
 	if err := os.MkdirAll(w.File(temp), 0o755); err != nil {
