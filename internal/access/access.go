@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/tailjoin/tailjoin/internal/diagnosis"
 	"github.com/tailjoin/tailjoin/internal/idtoken"
 	"github.com/tailjoin/tailjoin/internal/retry"
 	"github.com/tailjoin/tailjoin/internal/secret"
@@ -22,6 +23,8 @@ type Request struct {
 	Secret   secret.Text // of an OAuth client, instead of an ID token
 	Scopes   []string    // that are enough: the token of a secret is for these alone; none: for all it has
 	APIKey   secret.Text // of a person, instead of both: an access token that is here already
+
+	Job diagnosis.Job // what is known of the job, to explain a refusal
 
 	API     *tsapi.Client
 	IDToken func(ctx context.Context, audience string) (idtoken.Token, error)
@@ -69,7 +72,7 @@ func (r Request) ask(ctx context.Context) (tsapi.AccessToken, error) {
 	if _, refused := Refusal(err); refused && r.awaitStart(ctx, id.Claims) { // so it was not used
 		token, err = r.exchange(ctx, id)
 	}
-	return token, r.identityRefused(err, id.Claims, time.Now())
+	return token, r.identityRefused(ctx, err, id, time.Now())
 }
 
 func (r Request) exchange(ctx context.Context, id idtoken.Token) (tsapi.AccessToken, error) {

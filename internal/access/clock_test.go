@@ -22,6 +22,9 @@ import (
 func timed(times map[string]int64) idtoken.Claims {
 	c := claims("repo:acme/web:ref:refs/heads/main")
 	c.All = map[string]any{}
+	if _, ok := times["exp"]; !ok && times != nil {
+		c.All["exp"] = json.Number(fmt.Sprint(time.Now().Unix() + 3600))
+	}
 	for name, seconds := range times {
 		c.All[name] = json.Number(fmt.Sprint(time.Now().Unix() + seconds))
 	}
@@ -95,11 +98,11 @@ func TestGet_aRefusedTokenIsComparedWithTheClockFirst(t *testing.T) {
 		times map[string]int64
 		says  string
 	}{
-		"issued a minute ahead":    {map[string]int64{"iat": 60}, "Tailscale refused this job's ID token: it is not valid before "},
-		"valid from a minute on":   {map[string]int64{"iat": -1, "nbf": 60}, "Tailscale refused this job's ID token: it is not valid before "},
-		"expired when it was read": {map[string]int64{"iat": -400, "exp": -100}, "Tailscale refused this job's ID token: it expired at "},
-		"valid":                    {map[string]int64{"iat": -1, "nbf": -1, "exp": 100}, "Tailscale refused this job's identity: "},
-		"without times":            {nil, "Tailscale refused this job's identity: "},
+		"issued a minute ahead":    {map[string]int64{"iat": 60}, "Tailscale refused this job's identity: the ID token is not valid before "},
+		"valid from a minute on":   {map[string]int64{"iat": -1, "nbf": 60}, "Tailscale refused this job's identity: the ID token is not valid before "},
+		"expired when it was read": {map[string]int64{"iat": -400, "exp": -100}, "Tailscale refused this job's identity: the ID token expired at "},
+		"valid":                    {map[string]int64{"iat": -1, "nbf": -1, "exp": 100}, "Tailscale refused this job's identity, probably for its subject: "},
+		"without times":            {nil, "Tailscale refused this job's identity: the ID token has no time at which it expires (exp)"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r, requests := refuseFirst(t, 1<<30)
@@ -111,7 +114,7 @@ func TestGet_aRefusedTokenIsComparedWithTheClockFirst(t *testing.T) {
 			if p.Code != "wif-refused" || !strings.HasPrefix(p.Error(), c.says) || *requests != 1 {
 				t.Errorf("after %d requests %s: %v; want one, and %q", *requests, p.Code, err, c.says)
 			}
-			if late := !strings.Contains(c.says, "identity"); late != strings.Contains(p.Hint, "the clock of this machine") {
+			if late := strings.Contains(c.says, "not valid") || strings.Contains(c.says, "expired at"); late != strings.Contains(p.Hint, "the clock of th") {
 				t.Errorf("hint: %s", p.Hint)
 			}
 		})

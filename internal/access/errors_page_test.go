@@ -16,15 +16,19 @@ import (
 
 // docs/errors.md shows the problems of this package as they are rendered here.
 func TestErrorsPage_showsWhatIsRendered(t *testing.T) {
-	r := Request{ClientID: "T123-CNTRL", API: &tsapi.Client{}}
-	expired := claims("repo:acme/web:ref:refs/heads/main")
-	expired.Expires = time.Date(2026, 8, 20, 2, 0, 0, 0, time.UTC)
+	r := Request{ClientID: "T123-CNTRL", Audience: "api.tailscale.com/T123-CNTRL", API: &tsapi.Client{}}
 	headscale := Request{API: &tsapi.Client{BaseURL: "https://headscale.example.com"}}
+	refused := func(token idtoken.Token, now time.Time) error {
+		return r.identityRefused(t.Context(), unauthorized, token, now)
+	}
+	expired := tokenOf("repo:acme/web:ref:refs/heads/main", nil)
+	expired.Claims.Expires = time.Date(2026, 8, 20, 2, 0, 0, 0, time.UTC)
 	diagtest.Samples(t, "access",
-		r.identityRefused(unauthorized, claims("repo:acme/web:pull_request"), time.Time{}),
-		r.identityRefused(unauthorized, claims("repo:acme@1001/web@2002:ref:refs/heads/main"), time.Time{}),
-		r.identityRefused(unauthorized, expired, expired.Expires.Add(10*time.Minute)),
-		headscale.identityRefused(&tsapi.Error{Status: 404}, idtoken.Claims{}, time.Time{}),
+		refused(tokenOf("repo:acme/web:pull_request", map[string]any{"event_name": "pull_request", "ref": "refs/pull/12/merge"}), time.Time{}),
+		Request{ClientID: "k123CNTRL", Audience: "api.tailscale.com/k123CNTRL", API: r.API}.identityRefused(t.Context(), unauthorized, tokenOf("repo:acme/web:pull_request", nil), time.Time{}),
+		refused(tokenOf("repo:acme@1001/web@2002:ref:refs/heads/main", map[string]any{"event_name": "push", "ref": "refs/heads/main"}), time.Time{}),
+		refused(expired, expired.Claims.Expires.Add(10*time.Minute)),
+		headscale.identityRefused(t.Context(), &tsapi.Error{Status: 404}, idtoken.Token{}, time.Time{}),
 		r.secretRefused(&tsapi.Error{Status: 401, Message: "API token invalid"}),
 		Request{ClientID: "k123CNTRL", Scopes: []string{"auth_keys"}}.secretRefused(&tsapi.Error{Status: 403, Message: `OAuth client cannot grant scopes "auth_keys"`}),
 		Request{APIKey: secret.New("tskey-api-1")}.KeyRefused(&tsapi.Error{Status: 401, Message: "API token invalid"}, tsapi.AccessToken{}, nil),
@@ -44,4 +48,11 @@ func claims(subject string) idtoken.Claims {
 		Issuer: "https://token.actions.githubusercontent.com", Subject: subject,
 		Audience: []string{"api.tailscale.com/T123-CNTRL"},
 	}
+}
+
+func tokenOf(subject string, all map[string]any) idtoken.Token {
+	token := idtoken.Token{Claims: claims(subject)}
+	token.Claims.All = all
+	token.Claims.Expires = time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
+	return token
 }

@@ -10,9 +10,9 @@ import (
 	"time"
 
 	"github.com/tailjoin/tailjoin/internal/diag"
-	"github.com/tailjoin/tailjoin/internal/idtoken"
+	"github.com/tailjoin/tailjoin/internal/lazy"
 	"github.com/tailjoin/tailjoin/internal/retry"
-	"github.com/tailjoin/tailjoin/internal/spec"
+	"github.com/tailjoin/tailjoin/internal/secret"
 	"github.com/tailjoin/tailjoin/internal/tsapi"
 )
 
@@ -24,50 +24,6 @@ const Credentials = "https://login.tailscale.com/admin/settings/trust-credential
 func Refusal(err error) (*tsapi.Error, bool) {
 	answer, ok := errors.AsType[*tsapi.Error](err)
 	return answer, ok && answer.Status/100 == 4 && !answer.Page && !retry.MayPass(answer.Status)
-}
-
-// identityRefused says what the trust credential must hold. Tailscale does not
-// say which claim it did not like, so the reader gets all that it looks at. A
-// token that is not valid by this machine's clock at now is told first.
-func (r Request) identityRefused(err error, c idtoken.Claims, now time.Time) error {
-	if err == nil {
-		return nil
-	}
-	err = fmt.Errorf("exchanging ID token: %w", err)
-	answer, ok := Refusal(err)
-	switch {
-	case !ok:
-		return err
-	case r.elsewhere(answer):
-		return r.noExchange(err)
-	}
-	summary, hint := "Tailscale refused this job's identity", trustHint(c.Subject)
-	if fault, remedy := clockFault(c, now); fault != "" {
-		summary, hint = "Tailscale refused this job's ID token: "+fault, remedy+".\nIf the clocks are right, "+hint
-	}
-	return &diag.Problem{
-		Code:    "wif-refused",
-		Summary: summary,
-		Err:     err,
-		Facts: []diag.Fact{
-			{Name: "issuer", Value: c.Issuer},
-			{Name: "subject", Value: c.Subject},
-			{Name: "audience", Value: strings.Join(c.Audience, ", ")},
-			{Name: "client", Value: r.ClientID},
-		},
-		Hint: hint,
-	}
-}
-
-func trustHint(subject string) string {
-	hint := "open the trust credential of this client: " + Credentials + "\n" +
-		"Its issuer, subject and audience must be these, letter by letter (a * in its subject stands for any text).\n" +
-		"If they are, one of its custom claim rules does not hold: run the job again with debug logging to see every claim."
-	if old := spec.NameOnly(subject); old != "" {
-		hint += "\nThis subject has the immutable form, with numbers. A credential for the old form does not match it:\n" +
-			"  " + old + "\nWrite the subject above instead."
-	}
-	return hint
 }
 
 // elsewhere holds for an API of the user's own that has no such call, as a
@@ -99,13 +55,43 @@ func (r Request) secretRefused(err error) error {
 		return r.noExchange(err)
 	case answer.Status == http.StatusForbidden && len(r.Scopes) > 0: // a wrong secret is a 401
 		return r.scopeMissing("the OAuth client lacks the scope "+strings.Join(r.Scopes, " "), err)
+	case answer.Foreign:
+		return webPage(err, apiFacts(r.API))
 	}
 	return &diag.Problem{
 		Code:    "oauth-refused",
 		Summary: "Tailscale refused the OAuth client's secret",
 		Err:     err,
-		Hint:    "see that oauth-secret holds all of it, from tskey-client- on, and that the client is still there: " + Credentials,
+		Hint:    r.secretHint(),
 	}
+}
+
+// secretForm is the secret of an OAuth client: the ID of the client is a part of it.
+const secretForm lazy.Pattern = `^tskey-client-(k[0-9A-Za-z]+)(-.+)?$`
+
+// clientIn is the client ID that a secret names, "" if it names none.
+func clientIn(s secret.Text) string {
+	match := secretForm.Regexp().FindStringSubmatch(s.Reveal())
+	if match == nil {
+		return ""
+	}
+	return match[1]
+}
+
+// secretHint says what may be wrong with a secret, by its form and by the client
+// ID beside it.
+func (r Request) secretHint() string {
+	const whole = "see that oauth-secret holds all of it, from tskey-client- on, and that the client is still there: " + Credentials
+	named := clientIn(r.Secret)
+	switch {
+	case strings.HasPrefix(r.ClientID, "T"):
+		return "the client ID " + r.ClientID + " is a federated identity's, which takes no secret: leave oauth-secret out, or oauth-client-id.\nElse " + whole
+	case named != "" && strings.HasSuffix(r.Secret.Reveal(), named):
+		return "the secret is cut off behind the ID of its client: copy all of it, or make a new one: " + Credentials
+	case named != "" && r.ClientID != "" && named != r.ClientID:
+		return "the secret is another client's than " + r.ClientID + " in oauth-client-id: give both of one client.\nElse " + whole
+	}
+	return whole
 }
 
 // Unanswered explains an API that could not be spoken to, each time it was
@@ -115,7 +101,7 @@ func Unanswered(api *tsapi.Client, err error) error {
 	if _, ok := errors.AsType[*diag.Problem](err); ok {
 		return err
 	}
-	facts := []diag.Fact{{Name: "api", Value: cmp.Or(api.BaseURL, tsapi.DefaultURL)}}
+	facts := apiFacts(api)
 	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
 		return &diag.Problem{
 			Code:    "not-trusted",
@@ -125,10 +111,14 @@ func Unanswered(api *tsapi.Client, err error) error {
 			Hint:    "if a proxy looks into TLS here, add its root certificate to this machine, or name it in the variable SSL_CERT_FILE",
 		}
 	}
-	if answer, ok := errors.AsType[*tsapi.Error](err); ok && answer.Page {
+	if answer, ok := errors.AsType[*tsapi.Error](err); ok && (answer.Page || answer.Foreign && !retry.MayPass(answer.Status)) {
 		return webPage(err, facts)
 	}
-	if _, ok := errors.AsType[*retry.Later](err); ok {
+	later, ok := errors.AsType[*retry.Later](err)
+	if answer, limited := errors.AsType[*tsapi.Error](err); ok && limited && answer.Status == http.StatusTooManyRequests {
+		return tooMany(err, facts, later.After)
+	}
+	if ok {
 		return &diag.Problem{
 			Code:    "not-answering",
 			Summary: "a server that tailjoin needs keeps failing",
@@ -140,10 +130,30 @@ func Unanswered(api *tsapi.Client, err error) error {
 	return err
 }
 
+// tooMany explains a 429: the API works, and this tailnet asks it too often.
+func tooMany(err error, facts []diag.Fact, after time.Duration) error {
+	hint := "start fewer jobs at once, or give a longer timeout"
+	if after > 0 {
+		facts = append(facts, diag.Fact{Name: "retry after", Value: after.String()})
+		hint = "give a timeout above " + after.String() + ", or start fewer jobs at once"
+	}
+	return &diag.Problem{
+		Code: "not-answering", Summary: "the server limits how often it is asked, and the timeout leaves no room to wait", Err: err, Facts: facts, Hint: hint,
+	}
+}
+
+func apiFacts(api *tsapi.Client) []diag.Fact {
+	return []diag.Fact{{Name: "api", Value: cmp.Or(api.BaseURL, tsapi.DefaultURL)}}
+}
+
 func webPage(err error, facts []diag.Fact) error {
+	summary := "a web page came back instead of an answer of Tailscale's API"
+	if answer, ok := errors.AsType[*tsapi.Error](err); ok && !answer.Page {
+		summary = "the answer did not come from Tailscale's API, whose answers are all JSON"
+	}
 	return &diag.Problem{
 		Code:    "web-page",
-		Summary: "a web page came back instead of an answer of Tailscale's API",
+		Summary: summary,
 		Err:     err,
 		Facts:   facts,
 		Hint: "a proxy, a firewall or a captive portal is between this machine and the API: let the job reach the address above,\n" +

@@ -21,6 +21,8 @@ func (r Request) KeyRefused(err error, token tsapi.AccessToken, tags []string) e
 	switch {
 	case !ok:
 		return err
+	case answer.Foreign:
+		return webPage(err, apiFacts(r.API))
 	case answer.Status == http.StatusBadRequest && strings.Contains(answer.Message, "tag"):
 		return r.TagsRefused(err, tags)
 	case !r.APIKey.IsZero() && answer.Status == http.StatusUnauthorized:

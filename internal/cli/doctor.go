@@ -114,6 +114,7 @@ func (f *front) addIDToken(r *doctor.Request, c *checkup) {
 	if err == nil {
 		r.Source = source.Name
 	}
+	r.Access.Job = f.knownOf(&c.inputs, source)
 	if audience == "" && source.Audience == idtoken.Requested {
 		audience = looked
 	}

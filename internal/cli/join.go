@@ -9,11 +9,14 @@ import (
 	"net/http"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/tailjoin/tailjoin/internal/ci"
 	"github.com/tailjoin/tailjoin/internal/diag"
+	"github.com/tailjoin/tailjoin/internal/diagnosis"
 	"github.com/tailjoin/tailjoin/internal/idtoken"
 	"github.com/tailjoin/tailjoin/internal/join"
+	"github.com/tailjoin/tailjoin/internal/oidc"
 	"github.com/tailjoin/tailjoin/internal/tsapi"
 )
 
@@ -118,14 +121,25 @@ func (f *front) deps(in *inputs, identity join.Identity) (join.Deps, error) {
 	if identity.ClientID == "" { // leave's, which finds both in the session
 		audience = ""
 	}
-	d.IDToken, err = f.idTokens(in, audience)
+	d.IDToken, d.Job, err = f.idTokens(in, audience)
 	return d, err
 }
 
-// idTokens is how this job gets ID tokens. That there can be none for an
+// knownOf is what is known of this job, to explain why an ID token of source is
+// refused.
+func (f *front) knownOf(in *inputs, source idtoken.Source) diagnosis.Job {
+	return diagnosis.Job{
+		Env: f.env, AudienceGiven: in.audience != "" && source.Audience == idtoken.Requested,
+		Verify: func(ctx context.Context, token idtoken.Token) error {
+			return oidc.Verify(ctx, &http.Client{}, token.Text, time.Now())
+		},
+	}
+}
+
+// idTokens is how this job gets ID tokens, and what is known of it. That there can be none for an
 // audience is found out here, without asking the network; "" is one that is not
 // known yet.
-func (f *front) idTokens(in *inputs, audience string) (func(context.Context, string) (idtoken.Token, error), error) {
+func (f *front) idTokens(in *inputs, audience string) (func(context.Context, string) (idtoken.Token, error), diagnosis.Job, error) {
 	env := idtoken.Env(f.env)
 	source, err := f.idTokenSource(in)
 	switch {
@@ -140,7 +154,7 @@ func (f *front) idTokens(in *inputs, audience string) (func(context.Context, str
 			return idtoken.Token{}, err
 		}
 		return source.Get(ctx, env, &http.Client{}, audience)
-	}, err
+	}, f.knownOf(in, source), err
 }
 
 // idTokenSource is the source that the inputs name, or the environment. What

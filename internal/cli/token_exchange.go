@@ -60,7 +60,7 @@ func (f *front) accessRequest(in *inputs) (access.Request, error) {
 		API: &tsapi.Client{BaseURL: in.apiBase(), UserAgent: "tailjoin/" + f.Version}, Mask: f.mask, Again: f.again,
 	}
 	if identity.Secret.IsZero() {
-		r.IDToken, err = f.idTokens(in, identity.Audience)
+		r.IDToken, r.Job, err = f.idTokens(in, identity.Audience)
 	}
 	return r, err
 }

@@ -5,8 +5,10 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"slices"
 	"time"
 
+	"github.com/kballard/go-shellquote"
 	"github.com/tailjoin/tailjoin/internal/diag"
 	"github.com/tailjoin/tailjoin/internal/idtoken"
 	"github.com/tailjoin/tailjoin/internal/spec"
@@ -32,17 +34,25 @@ func (f *front) trustCheck(ctx context.Context, args []string) error {
 		return err
 	}
 	wish.Audience = in.ownAudience()
+	given := in.audience
 	c, err := f.toCheck(ctx, &in, wish)
 	if err != nil {
 		return err
 	}
-	token, err := f.tokenToCheck(ctx, &in, i.file, trust.Audience(c))
+	wanted := askedAudience{value: cmp.Or(given, "api.tailscale.com/"+c.ID), given: given != ""}
+	if c.ID == "" { // as the flags describe it
+		wanted = askedAudience{value: trust.Audience(c)}
+	}
+	token, err := f.tokenToCheck(ctx, &in, i.file, wanted.value)
 	if err != nil {
 		return err
 	}
 	findings, err := trust.Check(c, token.Claims.All, time.Now())
 	if err != nil {
 		return err
+	}
+	if i.file == "" {
+		findings = wanted.note(findings, token.Claims)
 	}
 	f.warnOfRules(c)
 	verdict := i.judge(ctx, token, findings)
@@ -70,9 +80,50 @@ func (f *front) toCheck(ctx context.Context, in *trustInputs, wish trust.Wish) (
 	in.audience = "" // that of the token to check, not of the one to ask with
 	tailnet, err := f.tailnet(ctx, in)
 	if err != nil {
-		return tsapi.Credential{}, err
+		return tsapi.Credential{}, f.mayNotLook(in, err)
 	}
-	return tailnet.Find(ctx, in.words[0])
+	c, err := tailnet.Find(ctx, in.words[0])
+	return c, f.mayNotLook(in, err)
+}
+
+// mayNotLook explains an error of a job that asks by its own identity: one that
+// is refused cannot see its credential, and one that may join mostly cannot
+// either.
+func (f *front) mayNotLook(in *trustInputs, err error) error {
+	p, ok := errors.AsType[*diag.Problem](err)
+	if !ok || !in.oauthSecret.IsZero() || in.fallback {
+		return err
+	}
+	if slices.Contains([]string{"wif-refused", "trust-unknown", "scope-missing", "no-id-token", "audience-mismatch"}, p.Code) {
+		p.Hint = "this job looks at the credential by its own identity, which takes the scope federated_keys:read. Let someone look who may:\n" +
+			"  tailjoin trust check " + shellquote.Join(in.words[0]) + " --oauth-secret file:PATH\n" +
+			"or say what the credential demands, which takes nobody's rights:\n" +
+			"  tailjoin trust check --issuer … --subject … --oauth-client-id …\n" + p.Hint
+	}
+	return err
+}
+
+// An askedAudience is the audience that a join with these inputs asks for.
+type askedAudience struct {
+	value string
+	given bool // by the input audience
+}
+
+// note says of the audience where it comes from, and that a join stops before it
+// sends a token that was made for another one.
+func (a askedAudience) note(findings []spec.Finding, c idtoken.Claims) []spec.Finding {
+	for i := range findings {
+		switch f := &findings[i]; {
+		case f.Name != "audience":
+		case !c.IsFor(a.value):
+			f.OK, f.Note = false, "a join asks for "+a.value
+		case !f.OK && a.given:
+			f.Note = "it comes from the input audience"
+		case !f.OK:
+			f.Note = "without the input audience a join asks for this one"
+		}
+	}
+	return findings
 }
 
 // asDescribed is a credential of which only that matters which lets tokens in.
@@ -84,8 +135,8 @@ func asDescribed(wish trust.Wish) (tsapi.Credential, error) {
 	return wish.Credential()
 }
 
-// tokenToCheck is the token in a file, or one of this job's as it would be sent
-// to the credential.
+// tokenToCheck is the token in a file, or one of this job's as a join would send
+// it.
 func (f *front) tokenToCheck(ctx context.Context, in *trustInputs, file, audience string) (idtoken.Token, error) {
 	if file != "" {
 		return f.tokenToInspect(ctx, &in.inputs, file)
@@ -93,6 +144,9 @@ func (f *front) tokenToCheck(ctx context.Context, in *trustInputs, file, audienc
 	source, err := f.idTokenSource(&in.inputs)
 	if err != nil {
 		return idtoken.Token{}, err
+	}
+	if source.Audience != idtoken.Requested {
+		audience = "" // whatever the token has: it is compared below
 	}
 	return f.ownToken(ctx, source, audience)
 }

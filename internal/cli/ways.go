@@ -2,9 +2,11 @@ package cli
 
 import (
 	"cmp"
+	"fmt"
 	"strings"
 
 	"github.com/tailjoin/tailjoin/internal/diag"
+	"github.com/tailjoin/tailjoin/internal/idtoken"
 	"github.com/tailjoin/tailjoin/internal/join"
 	"github.com/tailjoin/tailjoin/internal/secret"
 	"github.com/tailjoin/tailjoin/internal/spec"
@@ -15,7 +17,38 @@ func fillIdentity(in *inputs, r *join.Request) (err error) {
 	if r.Identity, err = in.identity(); err != nil {
 		return err
 	}
-	return in.checkOneWay(len(r.Tags) > 0)
+	if err := in.checkOneWay(len(r.Tags) > 0); err != nil {
+		return err
+	}
+	return in.checkAuthKey()
+}
+
+// checkAuthKey refuses what no control server takes for an auth key. Those of
+// other servers than Tailscale's have forms of their own.
+func (in *inputs) checkAuthKey() error {
+	key := in.authKey.Reveal()
+	_, notToken := idtoken.Parse(key)
+	const copyWhole = "give the key itself, from tskey-auth- on: https://login.tailscale.com/admin/settings/keys"
+	for _, odd := range []struct {
+		is         bool
+		what, hint string
+	}{
+		{key == "" || strings.HasPrefix(key, "tskey-"), "", ""},
+		{strings.ContainsAny(key, "\"'`"), "has quotes in it", "give the key without the quotes"},
+		{strings.HasPrefix(key, "$") || strings.Contains(key, "{{"), "holds an expression that was not evaluated", "write the expression where the CI evaluates it, as in `with:` or `env:` of the step"},
+		{notToken == nil, "holds an ID token", "leave authkey out, and give oauth-client-id: the token is asked for then. One in a variable is named by id-token-source: env:NAME"},
+		{strings.ContainsAny(key, " \t\n"), "has blanks in it", copyWhole},
+		{strings.Contains(key, "CNTRL-"), "does not begin with tskey-auth-", copyWhole},
+		{in.loginServer == "", "does not begin with tskey-auth-, as Tailscale's auth keys do", copyWhole + ".\nA key of another control server needs that as login-server"},
+	} {
+		switch {
+		case odd.is && odd.what == "":
+			return nil
+		case odd.is:
+			return diag.Input("input authkey "+odd.what, odd.hint)
+		}
+	}
+	return nil
 }
 
 func (in *inputs) identity() (join.Identity, error) {
@@ -75,7 +108,7 @@ func (in *inputs) checkWays(give string) error {
 		return diag.Input("nothing says who this job is", give+".\n"+
 			"A secret is empty in a pull request from a fork, or when its name is misspelled")
 	case len(given) > 1:
-		return diag.Input("there are two ways to prove who this job is: "+strings.Join(given, " and "),
+		return diag.Input(fmt.Sprintf("there are %s ways to prove who this job is: %s", []string{2: "two", 3: "three"}[len(given)], strings.Join(given, " and ")),
 			"give one of them; for the job's own identity that is oauth-client-id without oauth-secret")
 	case given[0] == "oauth-client-id" && in.oauthClientID == "":
 		return diag.Input("oauth-client-id is missing", "an audience is for a trust credential: give its client ID, too")

@@ -229,9 +229,9 @@ func TestRun_findsWhatIsWrong(t *testing.T) {
 		"another audience": {func(_ *testing.T, w *world) { w.Audience = "x" },
 			notAsked(changes{"exchange": doctor.Failed}), "exchange", "wif-refused", "audience"},
 		"an ID token that has expired": {func(_ *testing.T, w *world) { w.mints(map[string]any{"exp": time.Now().Unix() - 100}) },
-			notAsked(changes{"exchange": doctor.Failed}), "exchange", "wif-refused", "this job's ID token: it expired at"},
+			notAsked(changes{"exchange": doctor.Failed}), "exchange", "wif-refused", "the ID token expired at"},
 		"an ID token of the future": {func(_ *testing.T, w *world) { w.mints(map[string]any{"iat": time.Now().Unix() + 100}) },
-			notAsked(changes{"exchange": doctor.Failed}), "exchange", "wif-refused", "this job's ID token: it is not valid before"},
+			notAsked(changes{"exchange": doctor.Failed}), "exchange", "wif-refused", "the ID token is not valid before"},
 		"no ID token": {func(_ *testing.T, w *world) {
 			w.IDToken = func(context.Context) (idtoken.Token, error) {
 				return idtoken.Token{}, &diag.Problem{Code: "no-id-token", Summary: "there is none", Hint: "permissions"}

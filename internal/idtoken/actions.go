@@ -55,14 +55,25 @@ func requestMissing(server, hint string) func(job) *diag.Problem {
 		}
 		p := noToken("this job may not ask for an ID token", hint, nil,
 			diag.Fact{Name: requestURL, Value: isSet(env(requestURL))}, diag.Fact{Name: requestToken, Value: isSet(env(requestToken))})
-		if fork := forkOf(env); fork != "" {
+		switch fork := forkOf(env); {
+		case fork != "":
 			p.Summary = "a pull request from a fork may not ask for an ID token"
 			p.Facts = append(p.Facts, diag.Fact{Name: "fork", Value: fork})
-			p.Hint = server + " never gives one to forks. Skip the job there:\n  if: github.event.pull_request.head.repo.full_name == github.repository"
+			p.Hint = server + " never gives one to forks. Skip the job there, and only there:\n" +
+				"  if: github.event_name != 'pull_request' || github.event.pull_request.head.repo.full_name == github.repository"
+		case env("GITHUB_ACTOR") == dependabot:
+			p.Facts = append(p.Facts, diag.Fact{Name: "actor", Value: dependabot})
+			p.Hint += "\n" + server + " gives a job of Dependabot's no more than the workflow itself asks for, and none of the repository's secrets"
 		}
 		return p
 	}
 }
+
+// dependabot starts jobs with rights of their own.
+const dependabot = "dependabot[bot]"
+
+// deletedFork stands for a repository that is no longer there.
+const deletedFork = "a repository that was deleted"
 
 // forkOf is the repository that a pull request comes from, if that is another.
 func forkOf(env Env) string {
@@ -71,21 +82,24 @@ func forkOf(env Env) string {
 		return ""
 	}
 	type end struct {
-		Repo struct {
+		Repo *struct {
 			FullName string `json:"full_name"`
-		} `json:"repo"`
+		} `json:"repo"` // nil: the repository was deleted
 	}
 	var event struct {
 		PullRequest struct{ Head, Base end } `json:"pull_request"`
 	}
-	if json.Unmarshal(raw, &event) != nil {
+	if json.Unmarshal(raw, &event) != nil || event.PullRequest.Base.Repo == nil {
 		return ""
 	}
-	head, base := event.PullRequest.Head.Repo.FullName, event.PullRequest.Base.Repo.FullName
-	if head == base {
+	head, base := event.PullRequest.Head.Repo, event.PullRequest.Base.Repo.FullName
+	switch {
+	case head == nil:
+		return deletedFork
+	case head.FullName == base:
 		return ""
 	}
-	return head
+	return head.FullName
 }
 
 // actionsToken asks the runner's token service. Its URL has a query already.

@@ -56,6 +56,17 @@ func azureDevOps(ctx context.Context, j job) (string, error) {
 	return ask{method: http.MethodPost, url: address, header: header}.tokenFrom(ctx, j.remote(), "oidcToken")
 }
 
+// azureDevOpsMissing: the agent sets the address, and a step is given the token
+// only if its pipeline says so.
+func azureDevOpsMissing(j job) *diag.Problem {
+	p := needs("a step must be given the job's token:\n  env:\n    SYSTEM_ACCESSTOKEN: $(System.AccessToken)", "SYSTEM_OIDCREQUESTURI", "SYSTEM_ACCESSTOKEN")(j)
+	if p != nil && j.Env("SYSTEM_OIDCREQUESTURI") == "" {
+		p.Hint += "\nThe agent sets SYSTEM_OIDCREQUESTURI for every job: hand it on into a container or to another user.\n" +
+			"An Azure DevOps Server has none: give oauth-secret or authkey there"
+	}
+	return p
+}
+
 // codefresh asks as the step obtain-oidc-id-token does: the token in the header
 // has no scheme.
 // Source: codefresh-io/steps, incubating/obtain-oidc-id-token.

@@ -99,7 +99,11 @@ func file(w Wish, path string) (Source, error) {
 	}
 	s := own(w, "the file "+path, "the file "+path)
 	s.missing = func(job) *diag.Problem {
-		if _, err := os.Stat(path); err != nil {
+		info, err := os.Stat(path)
+		switch {
+		case err == nil && info.IsDir():
+			return noToken("id-token-source names a directory, not a file with a token", "name the file in it: file:"+path+"/token, for one", nil)
+		case err != nil:
 			return noToken("there is no token in the file that id-token-source names", "see that the platform writes it, and that this job's user may read it", err)
 		}
 		return nil
@@ -107,7 +111,7 @@ func file(w Wish, path string) (Source, error) {
 	s.read = func(j job) (string, error) {
 		raw, err := os.ReadFile(path)
 		if err != nil {
-			return "", fmt.Errorf("reading the ID token: %w", err)
+			return "", noToken("the file that id-token-source names cannot be read", "let this job's user read it", err)
 		}
 		return j.taken(raw)
 	}

@@ -33,7 +33,7 @@ func kubernetesMissing(j job) *diag.Problem {
 			return nil
 		}
 	}
-	return noToken("this pod has no token", "mount one for Tailscale at "+projected+":\n"+projection("api.tailscale.com/CLIENT-ID"), nil)
+	return noToken("this pod has no token", "mount one for Tailscale at "+projected+":\n"+projection(anyAudience), nil)
 }
 
 func projection(audience string) string {

@@ -7,8 +7,10 @@ package idtoken
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/tailjoin/tailjoin/internal/diag"
@@ -81,13 +83,25 @@ func (s Source) Check(env Env) error {
 // for audience and has not expired. The network is not asked.
 func (s Source) Ready(env Env, audience string) error {
 	if err := s.Check(env); err != nil || s.read == nil {
-		return err
+		return withAudience(err, audience)
 	}
 	raw, err := s.read(job{Env: env, Wish: s.wish})
 	if err != nil || raw == "" {
-		return s.explain(err)
+		return withAudience(s.explain(err), audience)
 	}
 	_, err = s.accept(raw, audience)
+	return withAudience(err, audience)
+}
+
+// anyAudience stands in the hints of sources for the audience that is not known
+// there.
+const anyAudience = "api.tailscale.com/CLIENT-ID"
+
+// withAudience is a problem whose hint names the audience that is asked for.
+func withAudience(err error, audience string) error {
+	if p, ok := errors.AsType[*diag.Problem](err); ok && audience != "" {
+		p.Hint = strings.ReplaceAll(p.Hint, anyAudience, audience)
+	}
 	return err
 }
 
@@ -95,13 +109,14 @@ func (s Source) Ready(env Env, audience string) error {
 // is marked as *retry.Later.
 func (s Source) Get(ctx context.Context, env Env, client *http.Client, audience string) (Token, error) {
 	if err := s.Check(env); err != nil {
-		return Token{}, err
+		return Token{}, withAudience(err, audience)
 	}
 	raw, err := s.raw(ctx, job{Env: env, Wish: s.wish, client: client, audience: audience})
 	if err != nil {
-		return Token{}, s.explain(err)
+		return Token{}, withAudience(s.explain(err), audience)
 	}
-	return s.accept(raw, audience)
+	token, err := s.accept(raw, audience)
+	return token, withAudience(err, audience)
 }
 
 func (s Source) raw(ctx context.Context, j job) (string, error) {

@@ -39,9 +39,9 @@ var sources = []Source{
 	},
 	{
 		Name: "gitlab", Title: "GitLab CI", Audience: Configured,
-		detect: has("GITLAB_CI"), missing: needs(gitlabLine("api.tailscale.com/CLIENT-ID"), gitlabVariable), read: value(gitlabVariable), secrets: []string{gitlabVariable},
+		detect: has("GITLAB_CI"), missing: needs(gitlabLine(anyAudience), gitlabVariable), read: value(gitlabVariable), secrets: []string{gitlabVariable},
 		Trust: Trust{Issuer: "https://gitlab.com", Subject: "project_path:GROUP/PROJECT:ref_type:branch:ref:main"},
-		words: words{giver: "the variable " + gitlabVariable, refused: gitlabLine("api.tailscale.com/CLIENT-ID"), setting: gitlabLine("AUDIENCE")},
+		words: words{giver: "the variable " + gitlabVariable, refused: gitlabLine(anyAudience), setting: gitlabLine("AUDIENCE")},
 	},
 	{
 		Name: "buildkite", Title: "Buildkite", Audience: Requested,
@@ -70,7 +70,7 @@ var sources = []Source{
 	{
 		Name: "azure-devops", Title: "Azure Pipelines", Audience: Fixed,
 		detect: has("TF_BUILD"), fetch: azureDevOps, secrets: []string{"SYSTEM_ACCESSTOKEN"},
-		missing: needs("a step must be given the job's token:\n  env:\n    SYSTEM_ACCESSTOKEN: $(System.AccessToken)", "SYSTEM_OIDCREQUESTURI", "SYSTEM_ACCESSTOKEN"),
+		missing: azureDevOpsMissing,
 		Trust:   Trust{Issuer: "https://vstoken.dev.azure.com/ORG-ID", Subject: "p://ORG/PROJECT/PIPELINE", Audience: entraExchange},
 		words: words{
 			giver:   "Azure DevOps",
@@ -80,10 +80,10 @@ var sources = []Source{
 	},
 	{
 		Name: "bitbucket", Title: "Bitbucket Pipelines", Audience: Configured,
-		detect: has("BITBUCKET_BUILD_NUMBER"), missing: needs(bitbucketLine("api.tailscale.com/CLIENT-ID"), bitbucketVariable),
+		detect: has("BITBUCKET_BUILD_NUMBER"), missing: needs(bitbucketLine(anyAudience), bitbucketVariable),
 		read: value(bitbucketVariable), secrets: []string{bitbucketVariable},
 		Trust: Trust{Issuer: "https://api.bitbucket.org/2.0/workspaces/WORKSPACE/pipelines-config/identity/oidc", Subject: "{REPOSITORY-UUID}*"},
-		words: words{giver: "the variable " + bitbucketVariable, refused: bitbucketLine("api.tailscale.com/CLIENT-ID"), setting: bitbucketLine("AUDIENCE")},
+		words: words{giver: "the variable " + bitbucketVariable, refused: bitbucketLine(anyAudience), setting: bitbucketLine("AUDIENCE")},
 	},
 	{
 		Name: "semaphore", Title: "Semaphore", Audience: Fixed,
@@ -108,10 +108,10 @@ var sources = []Source{
 	},
 	{
 		Name: "terraform", Title: "HCP Terraform", Audience: Configured,
-		detect: has(terraformVariables...), missing: lacks(terraformLine("api.tailscale.com/CLIENT-ID"), value(terraformVariables...)),
+		detect: has(terraformVariables...), missing: lacks(terraformLine(anyAudience), value(terraformVariables...)),
 		read: value(terraformVariables...), secrets: terraformVariables,
 		Trust: Trust{Issuer: "https://app.terraform.io", Subject: "organization:ORG:project:PROJECT:workspace:WORKSPACE:run_phase:*"},
-		words: words{giver: "HCP Terraform", refused: terraformLine("api.tailscale.com/CLIENT-ID"), setting: terraformLine("AUDIENCE")},
+		words: words{giver: "HCP Terraform", refused: terraformLine(anyAudience), setting: terraformLine("AUDIENCE")},
 	},
 	{
 		Name: "spacelift", Title: "Spacelift", Audience: Fixed,
@@ -134,10 +134,10 @@ var sources = []Source{
 	},
 	{
 		Name: "nomad", Title: "Nomad", Audience: Configured,
-		detect: has("NOMAD_ALLOC_ID", "NOMAD_TOKEN_tailscale"), missing: lacks(nomadBlock("api.tailscale.com/CLIENT-ID"), nomad), read: nomad,
+		detect: has("NOMAD_ALLOC_ID", "NOMAD_TOKEN_tailscale"), missing: lacks(nomadBlock(anyAudience), nomad), read: nomad,
 		secrets: []string{"NOMAD_TOKEN_tailscale", "NOMAD_TOKEN"},
 		Trust:   Trust{Issuer: "the cluster's server.oidc_issuer", Subject: "REGION:NAMESPACE:JOB:GROUP:TASK:tailscale"},
-		words:   words{giver: "Nomad", refused: nomadBlock("api.tailscale.com/CLIENT-ID"), setting: nomadBlock("AUDIENCE")},
+		words:   words{giver: "Nomad", refused: nomadBlock(anyAudience), setting: nomadBlock("AUDIENCE")},
 	},
 	{
 		Name: "namespace", Title: "Namespace", Audience: Requested,
@@ -203,7 +203,7 @@ var sources = []Source{
 		words: words{
 			giver: "the cluster",
 			refused: "let the service account create tokens of its own (create, on serviceaccounts/token), or rather mount one at\n" +
-				projected + ":\n" + projection("api.tailscale.com/CLIENT-ID"),
+				projected + ":\n" + projection(anyAudience),
 			silent:  "see that a network policy lets this pod reach the API server",
 			setting: "in the pod's projected volume:\n" + projection("AUDIENCE"),
 		},

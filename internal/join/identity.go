@@ -79,7 +79,7 @@ func (j *joining) keyRequest() tsapi.KeyRequest {
 
 // asking is how this identity gets an access token.
 func (i Identity) asking(d Deps) access.Request {
-	return access.Request{ClientID: i.ClientID, Audience: i.Audience, Secret: i.Secret, API: d.API, IDToken: d.IDToken, Mask: d.Mask}
+	return access.Request{ClientID: i.ClientID, Audience: i.Audience, Secret: i.Secret, API: d.API, IDToken: d.IDToken, Mask: d.Mask, Job: d.Job}
 }
 
 func (j *joining) accessToken(ctx context.Context) (tsapi.AccessToken, error) {

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/tailjoin/tailjoin/internal/diagnosis"
 	"github.com/tailjoin/tailjoin/internal/idtoken"
 	"github.com/tailjoin/tailjoin/internal/secret"
 	"github.com/tailjoin/tailjoin/internal/tailscaled"
@@ -60,7 +61,8 @@ type Deps struct {
 	Mask    func(secret.Text)      // called with every secret when it is made
 	Path    func(dir string) error // puts dir on the PATH of later steps
 	API     *tsapi.Client
-	Self    string // this program
+	Job     diagnosis.Job // to explain a refused identity
+	Self    string        // this program
 	Log     *slog.Logger
 }
 

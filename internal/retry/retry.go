@@ -7,6 +7,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"io"
+	"io/fs"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -48,7 +49,7 @@ func (l *Later) Unwrap() error { return l.Err }
 // Network marks err as a Later if it came from the network and not from an
 // answer. A nil err stays nil.
 func Network(err error) error {
-	if err == nil || errors.Is(err, context.Canceled) || isUntrusted(err) {
+	if err == nil || errors.Is(err, context.Canceled) || isUntrusted(err) || isAboutFile(err) {
 		return err
 	}
 	if unknown, ok := errors.AsType[*net.DNSError](err); ok && unknown.IsNotFound {
@@ -62,6 +63,13 @@ func Network(err error) error {
 
 // isUntrusted holds for a certificate that another try does not change.
 // net/http wraps every error in one that looks like a network error.
+// isAboutFile reports an error of the file system: a number of the system's is
+// a net.Error, whatever it is about.
+func isAboutFile(err error) bool {
+	_, ok := errors.AsType[*fs.PathError](err)
+	return ok
+}
+
 func isUntrusted(err error) bool {
 	_, ok := errors.AsType[*tls.CertificateVerificationError](err)
 	return ok

@@ -104,7 +104,7 @@ type named struct {
 var rules = map[string]named{
 	"issuer":   {"iss", func(want string, value any) bool { return value == want }, slash},
 	"subject":  {"sub", matchesString, form},
-	"audience": {"aud", isAmong, nil},
+	"audience": {"aud", isAmong, resembling},
 }
 
 func matchesText(pattern string, value any) bool {
@@ -144,8 +144,31 @@ func show(value any) string {
 }
 
 func slash(e Expectation, found string, _ map[string]any) string {
-	if strings.TrimSuffix(e.Pattern, "/") == strings.TrimSuffix(found, "/") {
+	short, long := strings.TrimSuffix(e.Pattern, "/"), strings.TrimSuffix(found, "/")
+	switch {
+	case short == long:
 		return "they differ in the / at the end only"
+	case strings.EqualFold(short, long):
+		return "they differ in upper and lower case only"
+	case strings.HasPrefix(long, short+"/"):
+		return "the token's has " + strings.TrimPrefix(long, short) + " at its end, which belongs to it"
+	case strings.HasPrefix(short, long+"/"):
+		return "the token's ends before " + strings.TrimPrefix(short, long)
+	}
+	return ""
+}
+
+// resembling tells audiences apart that differ in little.
+func resembling(e Expectation, found string, _ map[string]any) string {
+	plain := func(audience string) string {
+		_, rest, _ := strings.Cut("://"+strings.TrimPrefix(audience, "https://"), "://")
+		return strings.TrimSuffix(rest, "/")
+	}
+	switch {
+	case plain(e.Pattern) == plain(found):
+		return "they differ in https:// or a / at the end only"
+	case strings.EqualFold(e.Pattern, found):
+		return "they differ in upper and lower case only"
 	}
 	return ""
 }
@@ -162,6 +185,10 @@ func dotted(e Expectation, _ string, claims map[string]any) string {
 func form(e Expectation, found string, _ map[string]any) string {
 	was, wanted := NameOnly(found), NameOnly(e.Pattern)
 	switch {
+	case !strings.HasSuffix(e.Pattern, "*") && strings.HasPrefix(found, strings.TrimSuffix(e.Pattern, ":")+":"):
+		return "a subject must match as a whole: for all that begin so, write " + strings.TrimSuffix(e.Pattern, ":") + ":*"
+	case strings.EqualFold(e.Pattern, found):
+		return "they differ in upper and lower case only"
 	case was != "" && Matches(e.Pattern, was):
 		return "the token has GitHub's immutable form, with numbers; expected is the old one"
 	case wanted != "" && Matches(wanted, found):

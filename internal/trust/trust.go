@@ -51,8 +51,9 @@ func (t Tailnet) List(ctx context.Context) ([]tsapi.Credential, error) {
 }
 
 // isID holds for what an ID of a credential looks like: kABC-style for an OAuth
-// client, with the tailnet's before it for a federated identity.
-const isID lazy.Pattern = `^(T[0-9A-Za-z]+-)?k[0-9A-Za-z]+$`
+// client, with the tailnet's before it for a federated identity; in the docs and
+// in local tailnets also without the k.
+const isID lazy.Pattern = `^(T[0-9A-Za-z]*-)?k[0-9A-Za-z]+$|^T[0-9A-Za-z]*-[0-9A-Za-z]+$`
 
 // Find is the credential with an ID, deleted or not, or the only one that lets
 // somebody in and has this name.

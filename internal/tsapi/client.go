@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/tailjoin/tailjoin/internal/httpurl"
-	"github.com/tailjoin/tailjoin/internal/retry"
 	"github.com/tailjoin/tailjoin/internal/secret"
 	tailscale "tailscale.com/client/tailscale/v2"
 )
@@ -92,5 +91,5 @@ func (c *Client) DeleteDevice(ctx context.Context, token AccessToken, nodeID str
 	if err != nil {
 		return err
 	}
-	return retry.Answer(api.Devices().Delete(ctx, nodeID))
+	return answered(api.Devices().Delete(ctx, nodeID))
 }

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/tailjoin/tailjoin/internal/retry"
 	"github.com/tailjoin/tailjoin/internal/secret"
 	tailscale "tailscale.com/client/tailscale/v2"
 )
@@ -57,7 +56,7 @@ func (c *Client) CreateCredential(ctx context.Context, token AccessToken, cred C
 	}
 	key, err := cred.create(ctx, api.Keys())
 	if err != nil {
-		return Credential{}, secret.Text{}, retry.Answer(err)
+		return Credential{}, secret.Text{}, answered(err)
 	}
 	return newCredential(*key), secret.New(key.Key), nil
 }
@@ -70,7 +69,7 @@ func (c *Client) SetCredential(ctx context.Context, token AccessToken, cred Cred
 	}
 	key, err := cred.set(ctx, api.Keys())
 	if err != nil {
-		return Credential{}, retry.Answer(err)
+		return Credential{}, answered(err)
 	}
 	return newCredential(*key), nil
 }
@@ -109,7 +108,7 @@ func (c *Client) Credentials(ctx context.Context, token AccessToken) ([]Credenti
 	}
 	all, err := api.Keys().List(ctx, true)
 	if err != nil {
-		return nil, retry.Answer(err)
+		return nil, answered(err)
 	}
 	var found []Credential
 	for _, key := range all {
@@ -129,7 +128,7 @@ func (c *Client) Credential(ctx context.Context, token AccessToken, id string) (
 	}
 	key, err := api.Keys().Get(ctx, id)
 	if err != nil {
-		return Credential{}, retry.Answer(err)
+		return Credential{}, answered(err)
 	}
 	cred := newCredential(*key)
 	if cred.Kind.Scope() == "" {
@@ -144,7 +143,7 @@ func (c *Client) DeleteCredential(ctx context.Context, token AccessToken, id str
 	if err != nil {
 		return err
 	}
-	return retry.Answer(api.Keys().Delete(ctx, id))
+	return answered(api.Keys().Delete(ctx, id))
 }
 
 // newCredential leaves out expirySeconds, which the official client takes for

@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"mime"
 	"net/http"
+	"net/url"
 	"strings"
+	"time"
 
 	"github.com/tailjoin/tailjoin/internal/retry"
 )
@@ -17,8 +20,10 @@ import (
 // whatever the body: a proxy's HTML page says less than its 502.
 type Error struct {
 	Status  int
-	Message string // the API's own words, or the first bytes of another body
-	Page    bool   // a proxy or a portal answered with a web page
+	Message string    // the API's own words, or the first bytes of another body
+	Page    bool      // a proxy or a portal answered with a web page
+	Foreign bool      // the answer is not of the form that the API's have
+	Date    time.Time // the server's clock; zero if it did not say
 
 	Findings []Finding // of a policy file that it refuses
 }
@@ -50,13 +55,33 @@ func readError(res *http.Response) *Error {
 		Data        json.RawMessage `json:"data"` // has other shapes elsewhere
 	}
 	if json.Unmarshal(body, &answer) != nil {
-		return &Error{Status: res.StatusCode, Message: quote(body), Page: isPage(res, body)}
+		return &Error{Status: res.StatusCode, Message: quote(body), Page: isPage(res, body), Foreign: true, Date: dateOf(res)}
 	}
-	refusal := &Error{Status: res.StatusCode, Message: cmp.Or(answer.Message, answer.Description, answer.Error)}
+	refusal := &Error{Status: res.StatusCode, Message: cmp.Or(answer.Message, answer.Description, answer.Error), Date: dateOf(res)}
 	if json.Unmarshal(answer.Data, &refusal.Findings) != nil {
 		refusal.Findings = nil
 	}
 	return refusal
+}
+
+// dateOf is the server's clock; zero if it did not say.
+func dateOf(res *http.Response) time.Time {
+	at, err := http.ParseTime(res.Header.Get("Date"))
+	if err != nil {
+		return time.Time{}
+	}
+	return at
+}
+
+// answered is an error of the official client without the address that net/http
+// puts before it, as it is without that client.
+func answered(err error) error {
+	wrapped, ok := errors.AsType[*url.Error](err)
+	_, later := errors.AsType[*retry.Later](err) // its reason is told with the address
+	if _, isAnswer := errors.AsType[*Error](err); ok && isAnswer && !later {
+		return wrapped.Err
+	}
+	return retry.Answer(err)
 }
 
 // isPage reports whether a proxy, a firewall or a captive portal answered. The

@@ -5,7 +5,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/tailjoin/tailjoin/internal/retry"
 	"github.com/tailjoin/tailjoin/internal/secret"
 	tailscale "tailscale.com/client/tailscale/v2"
 )
@@ -40,7 +39,7 @@ func (c *Client) CreateKey(ctx context.Context, token AccessToken, r KeyRequest)
 	}
 	key, err := api.Keys().CreateAuthKey(ctx, r.wire())
 	if err != nil {
-		return AuthKey{}, retry.Answer(err)
+		return AuthKey{}, answered(err)
 	}
 	return AuthKey{secret.New(key.Key), key.ID, key.Expires}, nil
 }
@@ -79,7 +78,7 @@ func (c *Client) Keys(ctx context.Context, token AccessToken) ([]Key, error) {
 	}
 	all, err := api.Keys().List(ctx, true) // without all there are only a person's own
 	if err != nil {
-		return nil, retry.Answer(err)
+		return nil, answered(err)
 	}
 	var keys []Key
 	for _, key := range all {
@@ -99,7 +98,7 @@ func (c *Client) Key(ctx context.Context, token AccessToken, id string) (Key, er
 	}
 	key, err := api.Keys().Get(ctx, id)
 	if err != nil {
-		return Key{}, retry.Answer(err)
+		return Key{}, answered(err)
 	}
 	return newKey(*key), nil
 }
@@ -136,5 +135,5 @@ func (c *Client) RevokeKey(ctx context.Context, token AccessToken, id string) er
 	if err != nil {
 		return err
 	}
-	return retry.Answer(api.Keys().Delete(ctx, id))
+	return answered(api.Keys().Delete(ctx, id))
 }

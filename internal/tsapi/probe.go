@@ -48,7 +48,7 @@ func (c *Client) ask(req *http.Request) (Answer, error) {
 	}
 	defer res.Body.Close()
 	answer.Took, answer.Status = time.Since(began), res.StatusCode
-	answer.Date, _ = http.ParseTime(res.Header.Get("Date"))
+	answer.Date = dateOf(res)
 	if res.StatusCode/100 != 2 || isHTML(res) {
 		e := readError(res)
 		answer.Message, answer.Page = e.Message, e.Page

@@ -3,7 +3,6 @@ package tsapi
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -79,8 +78,6 @@ func (c *Client) post(ctx context.Context, path string, form url.Values) (*http.
 	return req, nil
 }
 
-var errNoToken = errors.New("the answer holds no access token")
-
 func (c *Client) readToken(body []byte) (AccessToken, error) {
 	var answer struct {
 		AccessToken string `json:"access_token"`
@@ -88,11 +85,8 @@ func (c *Client) readToken(body []byte) (AccessToken, error) {
 		Scope       string `json:"scope"`      // space-separated
 		Tags        string `json:"tags"`       // space-separated, of an OAuth client's token
 	}
-	if err := json.Unmarshal(body, &answer); err != nil {
-		return AccessToken{}, fmt.Errorf("reading access token: %w", err)
-	}
-	if answer.AccessToken == "" {
-		return AccessToken{}, errNoToken
+	if err := json.Unmarshal(body, &answer); err != nil || answer.AccessToken == "" {
+		return AccessToken{}, &Error{Status: http.StatusOK, Message: "the answer holds no access token", Foreign: true}
 	}
 	return AccessToken{
 		Text:    secret.New(answer.AccessToken),

@@ -54,7 +54,7 @@ func TestJoin_refusedIdentity_isToldWhatItIsAndNotTriedAgain(t *testing.T) {
 				c.Claims = map[string]string{"environment": "production"}
 				w.vars["RUNNER_DEBUG"] = "1"
 			},
-			[]string{"claim rules", "repository_owner:acme"},
+			[]string{"custom claim rule", "event_name=push", "repository_owner:acme"},
 		},
 		"client": {
 			func(w *world, _ *localtailnet.Credential) { w.vars["TAILJOIN_OAUTH_CLIENT_ID"] = "Tother-CNTRL" },
@@ -85,7 +85,7 @@ func TestJoin_refusedIdentity_ofANewRepositoryIsToldTheOldForm(t *testing.T) {
 	w.AddCredential(credential)
 
 	w.mustFail("wif-refused", []string{
-		"repo:acme@1001/web@2002:ref:refs/heads/main", "immutable", "repo:acme/web:ref:refs/heads/main\n",
+		"repo:acme@1001/web@2002:ref:refs/heads/main", "immutable", "repo:acme/web:…",
 	}, "--network=userspace")
 }
 
