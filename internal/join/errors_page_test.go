@@ -37,6 +37,7 @@ func TestErrorsPage_showsWhatIsRendered(t *testing.T) {
 		onTailnet(t, cutOff, "You are logged out. The last login error was: "+refused).ended(atTimeLimit(t), errors.New("waiting for the tailnet: context deadline exceeded")),
 		federated().ended(interrupted(t), errors.New("exchanging ID token: context canceled")),
 		joined("acme.example").checkTailnet(),
+		lockedOut(tailscaled.Node{Name: "runner.tail1234.ts.net"}),
 		federated().noInterface("there is no /dev/net/tun", nil),
 		onTailnet(t, quiet).unreached("wait-for", "my-server:443", errors.New("dial tcp 100.64.0.7:443: connect: connection refused")),
 		onTailnet(t, quiet).noExitNode(errors.New("that peer offers no exit node, or the tailnet has not approved it")),

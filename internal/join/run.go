@@ -1,10 +1,12 @@
 package join
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/tailjoin/tailjoin/internal/diag"
@@ -150,7 +152,7 @@ func (j *joining) loginAgain(reason string) {
 // use makes the tailnet usable for later steps, and proves that it is.
 func (j *joining) use(ctx context.Context) error {
 	defer j.phases.measure("ready")()
-	if err := j.checkTailnet(); err != nil {
+	if err := cmp.Or(j.checkTailnet(), j.checkHealth(time.Now())); err != nil {
 		return err
 	}
 	if j.Up.ExitNode != "" {
@@ -167,7 +169,8 @@ func (j *joining) use(ctx context.Context) error {
 
 func (j *joining) checkTailnet() error {
 	node := j.result.Node
-	if j.Tailnet == "" || slices.Contains([]string{node.Tailnet, node.Suffix}, j.Tailnet) {
+	isExpected := func(name string) bool { return strings.EqualFold(name, strings.TrimSuffix(j.Tailnet, ".")) }
+	if j.Tailnet == "" || slices.ContainsFunc([]string{node.Tailnet, node.Suffix}, isExpected) {
 		return nil
 	}
 	return &diag.Problem{

@@ -3,6 +3,7 @@ package tailscaled
 import (
 	"net/netip"
 	"strings"
+	"time"
 
 	"tailscale.com/ipn/ipnstate"
 )
@@ -20,6 +21,8 @@ type Node struct {
 	Tags     []string
 	Version  string // of the daemon
 	Health   []string
+
+	KeyExpires time.Time // when the node must log in anew; zero: never, as with tags
 }
 
 func nodeOf(s *ipnstate.Status) Node {
@@ -28,6 +31,9 @@ func nodeOf(s *ipnstate.Status) Node {
 		Name:    strings.TrimSuffix(s.Self.DNSName, "."),
 		Version: s.Version,
 		Health:  s.Health,
+	}
+	if s.Self.KeyExpiry != nil {
+		n.KeyExpires = *s.Self.KeyExpiry
 	}
 	n.Hostname, _, _ = strings.Cut(n.Name, ".")
 	n.IPv4, n.IPv6 = addresses(s.TailscaleIPs)
