@@ -41,14 +41,20 @@ type Plan struct {
 
 	Changes []policyfile.Change // from the live policy to the file
 	Effects policyfile.Effects
+
+	isSame bool // the file is the live policy
 }
 
 // Changed reports whether the file is another policy than the live one.
-// Comments count, and how it is formatted does not.
-func (p *Plan) Changed() bool { return !isLive(p.File, p.Live) }
+// Comments count, and layout does not.
+func (p *Plan) Changed() bool { return !p.isSame }
 
 func isLive(f *policyfile.File, live tsapi.Policy) bool {
-	return f.ETag() == policyfile.ETag(live.Text)
+	if f.ETag() == policyfile.ETag(live.Text) {
+		return true
+	}
+	is, err := policyfile.Parse(policyfile.Source{Name: livePolicy, Text: live.Text})
+	return err == nil && policyfile.SameButLayout(f, is)
 }
 
 // Edited reports whether somebody changed the live policy since it was last
@@ -92,11 +98,13 @@ func (t *Tailnet) Look(ctx context.Context, path string, file *policyfile.File, 
 }
 
 func (p *Plan) compare(ctx context.Context) (err error) {
+	p.isSame = p.File.ETag() == policyfile.ETag(p.Live.Text)
 	was, err := policyfile.Parse(policyfile.Source{Name: livePolicy, Text: p.Live.Text})
 	if err != nil {
 		return nil // all of the file is new
 	}
 	p.Was, p.Changes = was, policyfile.Diff(was, p.File)
+	p.isSame = p.isSame || len(p.Changes) == 0 && policyfile.SameButLayout(was, p.File)
 	if p.Effects, err = policyfile.Effect(ctx, was, p.File); err != nil {
 		return fmt.Errorf("comparing the file with the live policy: %w", err)
 	}

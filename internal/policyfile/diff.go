@@ -34,7 +34,7 @@ func Diff(old, new *File) (all []Change) {
 		if isObject(was) || isObject(is) {
 			compare = byName
 		}
-		for _, c := range compare(old.sectionEntries(was), new.sectionEntries(is)) {
+		for _, c := range compare(old.sectionEntries(name), new.sectionEntries(name)) {
 			c.Section = section
 			all = append(all, c)
 		}
@@ -47,8 +47,20 @@ func Diff(old, new *File) (all []Change) {
 
 // around are the comments before and after all sections.
 func (f *File) around() Entry {
+	_, _, rest := f.sectionComments()
+	text := joinLines(comment(f.root.BeforeExtra), rest, comment(f.root.AfterExtra))
+	return Entry{Text: text, content: text, At: f.position(0)}
+}
+
+// sectionComments are the comments over each section and behind it, and those
+// that belong to none.
+func (f *File) sectionComments() (lead, trail []string, rest string) {
 	o := f.root.Value.(*hujson.Object)
-	return Entry{Text: joinLines(comment(f.root.BeforeExtra), comment(o.AfterExtra), comment(f.root.AfterExtra)), At: f.position(0)}
+	names := make([]*hujson.Value, len(o.Members))
+	for i := range o.Members {
+		names[i] = &o.Members[i].Name
+	}
+	return belong(names, o.AfterExtra)
 }
 
 func (e Entry) orNil() *Entry {
@@ -82,19 +94,33 @@ func isObject(m *hujson.ObjectMember) bool { return m != nil && kind(&m.Value) =
 
 // sectionEntries are the entries of a section, after the comments that belong to
 // it as a whole. A section without entries is one by itself.
-func (f *File) sectionEntries(m *hujson.ObjectMember) (all []Entry) {
+func (f *File) sectionEntries(name string) (all []Entry) {
+	m := memberOf(&f.root, name)
 	if m == nil {
 		return nil
 	}
 	entries, rest := f.entries(&m.Value)
-	own := joinLines(comment(m.Name.BeforeExtra), comment(m.Name.AfterExtra), comment(m.Value.BeforeExtra), rest)
+	lead, trail := f.commentsOf(m)
+	own := joinLines(lead, comment(m.Name.AfterExtra), comment(m.Value.BeforeExtra), rest, comment(m.Value.AfterExtra), trail)
 	if len(entries) == 0 {
 		own = joinLines(own, plain(&m.Value))
 	}
 	if own != "" {
-		all = append(all, Entry{Text: own, At: f.position(m.Name.StartOffset), plain: "section"})
+		all = append(all, Entry{Text: own, content: own, At: f.position(m.Name.StartOffset), plain: "section"})
 	}
 	return append(all, entries...)
+}
+
+// commentsOf are the comments over a section and behind it.
+func (f *File) commentsOf(m *hujson.ObjectMember) (over, behind string) {
+	lead, trail, _ := f.sectionComments()
+	all := members(&f.root)
+	for i := range all {
+		if &all[i] == m {
+			return lead[i], trail[i]
+		}
+	}
+	return "", ""
 }
 
 // joinLines joins what is not empty.
@@ -142,7 +168,7 @@ func plains(entries []Entry) (all []string) {
 
 // addChange adds nothing if nothing was changed.
 func addChange(all []Change, old, new *Entry) []Change {
-	if old != nil && new != nil && old.Text == new.Text {
+	if old != nil && new != nil && old.content == new.content {
 		return all
 	}
 	return append(all, Change{Old: old, New: new})

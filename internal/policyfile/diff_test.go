@@ -97,15 +97,52 @@ func TestDiff_showsEntriesWithTheirComments(t *testing.T) {
 
 func TestDiff_ofTheSame(t *testing.T) {
 	for name, other := range map[string]string{
-		"text":   before,
-		"layout": string(mustParse(t, before).JSON()),
+		"text": before,
+		"other line breaks": strings.NewReplacer(
+			`{"src": ["group:eng"], "dst": ["tag:web"], "ip": ["443"]}`, "{\n\"src\": [\n\"group:eng\"\n], \"dst\": [\"tag:web\"],\n\n\"ip\": [\"443\"] }",
+			"{\n\t\t\t\"src\": [\"group:ops\"],\n", `{"src": ["group:ops"], `,
+			"\t", "   ").Replace(before),
 	} {
-		if name == "layout" {
-			continue
+		if !policyfile.SameButLayout(mustParse(t, before), mustParse(t, other)) {
+			t.Errorf("%s is another policy", name)
 		}
 		if got := policyfile.Diff(mustParse(t, before), mustParse(t, other)); len(got) > 0 {
 			t.Errorf("%s: %s", name, policyfile.DiffText(got))
 		}
+	}
+}
+
+// Whose a comment is, its line says.
+func TestDiff_ofCommentsBehindSections(t *testing.T) {
+	old := "{\n\"groups\": {\"group:a\": []}, // who\n\"acls\": [] // none\n// the end\n}"
+	for text, want := range map[string]string{
+		strings.Replace(old, "who", "whose", 1):            "@@ groups a.hujson:2 @@\n-// who\n+// whose\n",
+		strings.Replace(old, "none", "nothing", 1):         "@@ acls a.hujson:3 @@\n-// none\n+// nothing\n []\n",
+		strings.Replace(old, "the end", "end", 1):          "@@ comments a.hujson:1 @@\n-// the end\n+// end\n",
+		strings.Replace(old, " // who\n", "\n// who\n", 1): "@@ acls a.hujson:4 @@\n+// who\n // none\n []\n@@ groups a.hujson:2 @@\n-// who\n",
+	} {
+		if diff := cmp.Diff(want, policyfile.DiffText(policyfile.Diff(mustParse(t, old), mustParse(t, text)))); diff != "" {
+			t.Errorf("%s\n%s", text, diff)
+		}
+		if policyfile.SameButLayout(mustParse(t, old), mustParse(t, text)) {
+			t.Errorf("%s is the same", text)
+		}
+	}
+}
+
+// A tool may write an entry in another layout: what changes is shown all the
+// same.
+func TestDiffText_findsAChangeBehindAnotherLayout(t *testing.T) {
+	var list []string
+	for i := range 40_000 {
+		list = append(list, fmt.Sprintf("%q", fmt.Sprintf("user%d@example.com", i)))
+	}
+	old := `{"groups": {"group:all": [` + strings.Join(list, ", ") + `]}}`
+	list[100] = `"new@example.com"`
+	new := `{"groups": {"group:all": [` + "\n" + strings.Join(list, ",\n") + "\n]}}"
+	got := policyfile.DiffText(policyfile.Diff(mustParse(t, old), mustParse(t, new)))
+	if n := strings.Count(got, "\n"); n > 20 || !strings.Contains(got, "-\t\"user100@example.com\",\n+\t\"new@example.com\",\n") {
+		t.Errorf("%d lines:\n%.2000s", n, got)
 	}
 }
 

@@ -12,9 +12,36 @@ func DiffText(changes []Change) string {
 	for _, c := range changes {
 		at := c.At()
 		fmt.Fprintf(&b, "@@ %s %s:%d @@\n", c.Section, at.File, at.Line)
-		writeLines(&b, c.Old.lines(), c.New.lines())
+		writeLines(&b, c.merged())
 	}
 	return b.String()
+}
+
+// mostOwn is how many lines may change before the layout is looked at.
+const mostOwn = 8
+
+// merged are the lines of both sides with their signs. If one side has another
+// layout, so that nearly all lines differ, both get one that shows what changes.
+func (c Change) merged() []string {
+	own := merged(c.Old.lines(), c.New.lines())
+	if c.Old == nil || c.New == nil || c.Old.value.Value == nil || c.New.value.Value == nil || differing(own) <= mostOwn {
+		return own
+	}
+	alike := merged(strings.Split(c.Old.exploded(), "\n"), strings.Split(c.New.exploded(), "\n"))
+	if 2*differing(alike) < differing(own) {
+		return alike
+	}
+	return own
+}
+
+// differing counts the lines that one side alone has.
+func differing(lines []string) (n int) {
+	for _, line := range lines {
+		if line[0] != ' ' {
+			n++
+		}
+	}
+	return n
 }
 
 // At is where the entry stands now, or stood.
@@ -39,8 +66,7 @@ const contextLines = 3
 // writeLines writes lines with the sign that says which side has them. Of a long
 // entry it leaves out lines that did not change and are far from those that did,
 // but for the first.
-func writeLines(b *strings.Builder, old, new []string) {
-	all := merged(old, new)
+func writeLines(b *strings.Builder, all []string) {
 	shown := make([]bool, len(all))
 	shown[0] = true
 	for i, line := range all {

@@ -13,7 +13,11 @@ type Entry struct {
 	Text string   `json:"text"`           // HuJSON, with the comments that belong to it
 	At   Position `json:"at"`
 
-	plain string // without comments
+	plain   string // without comments
+	content string // with comments and without layout: equal if nothing but line breaks and blanks differs
+
+	around [2]string    // what stands before the value and behind it
+	value  hujson.Value // the value alone
 }
 
 // entries are those of a section, and the comments that belong to none of them.
@@ -80,8 +84,18 @@ func (f *File) entry(name string, v *hujson.Value, lead, trail string) Entry {
 		between = comment(v.BeforeExtra)
 	}
 	behind := joinLines(comment(v.AfterExtra), trail)
+	e.around = [2]string{joinLines(lead, between, prefix(name)), behind}
+	e.value = *v
 	e.Text = joinLines(lead, between, strings.TrimSpace(prefix(name)+alone(v)+", "+behind))
+	e.content = contentOf(e.around[0], v, behind)
 	return e
+}
+
+// exploded is the entry with a line for each value in it.
+func (e *Entry) exploded() string {
+	v := e.value.Clone()
+	explode(&v)
+	return strings.TrimSpace(e.around[0] + alone(&v) + ", " + e.around[1])
 }
 
 func prefix(name string) string {
