@@ -7,6 +7,9 @@ import (
 	"testing"
 )
 
+// nothing is a policy that allows nothing.
+const nothing = `{"grants": []}`
+
 // largePolicies are pairs of policies: some of a large tailnet, and some that are
 // made to take long.
 func largePolicies() map[string][2]string {
@@ -59,16 +62,23 @@ func largePolicies() map[string][2]string {
 	}) + "}", "{" + grants(3000, func(i int) string {
 		return fmt.Sprintf(`{"src":["tag:s%d"],"dst":["tag:t%d"],"ip":["tcp:%d"]}`, i, i, i+1)
 	}) + "}"}
-	all["hostile, 500 grants with tags"] = [2]string{"{}", "{" + grants(500, func(i int) string {
+	of := func(src string) func(int) string {
+		return func(i int) string {
+			return fmt.Sprintf(`{"src":["%s"],"dst":["tag:t%d"],"ip":["tcp:22"]}`, strings.Replace(src, "%", fmt.Sprint(i/250, ".", i%250), 1), i)
+		}
+	}
+	all["addresses, 2000 replaced"] = [2]string{"{" + grants(2000, of("100.64.%")) + "}", "{" + grants(2000, of("100.65.%")) + "}"}
+	all["tags instead of addresses"] = [2]string{"{" + grants(1500, of("100.64.%")) + "}", "{" + grants(1500, of("tag:ci")) + "}"}
+	all["hostile, 500 grants with tags"] = [2]string{nothing, "{" + grants(500, func(i int) string {
 		return fmt.Sprintf(`{"src":["tag:a%d"],"dst":["tag:b%d"],"ip":["%d"]}`, i, i, 1+2*i)
 	}) + "}"}
-	all["hostile, 500 nested ranges"] = [2]string{"{}", "{" + grants(500, func(i int) string {
+	all["hostile, 500 nested ranges"] = [2]string{nothing, "{" + grants(500, func(i int) string {
 		return fmt.Sprintf(`{"src":["1.1.%d.%d-2.0.0.0"],"dst":["1.1.%d.%d-2.0.0.0"],"ip":["%d"]}`, i/256, i%256, i/256, i%256, 1+2*i)
 	}) + "}"}
 	all["hostile, 500 nested ranges replaced"] = [2]string{"{" + grants(500, func(i int) string {
 		return fmt.Sprintf(`{"src":["1.1.%d.%d-2.0.0.0"],"dst":["1.1.%d.%d-2.0.0.0"],"ip":["%d"]}`, i/256, i%256, i/256, i%256, 2+2*i)
 	}) + "}", all["hostile, 500 nested ranges"][1]}
-	all["hostile, nested ranges and ports"] = [2]string{"{}", "{" + grants(400, func(i int) string {
+	all["hostile, nested ranges and ports"] = [2]string{nothing, "{" + grants(400, func(i int) string {
 		return fmt.Sprintf(`{"src":["1.1.%d.%d-2.0.0.0"],"dst":["1.1.%d.%d-2.0.0.0"],"ip":["%d-%d"]}`, i/256, i%256, i/256, i%256, i, 60000-i)
 	}) + "}"}
 	names := func(n int) string {
@@ -78,8 +88,8 @@ func largePolicies() map[string][2]string {
 		}
 		return b.String()
 	}
-	all["hostile, 8000 names"] = [2]string{"{}", `{"grants":[{"src":[` + names(8000) + `],"dst":[` + names(8000) + `],"ip":["*"]}]}`}
-	all["hostile, 8000 names, two rules"] = [2]string{"{}", `{"grants":[{"src":[` + names(8000) + `],"dst":["*"],"ip":["*"]},{"dst":[` + names(4000) + `],"src":["*"],"ip":["22"]}]}`}
+	all["hostile, 8000 names"] = [2]string{nothing, `{"grants":[{"src":[` + names(8000) + `],"dst":[` + names(8000) + `],"ip":["*"]}]}`}
+	all["hostile, 8000 names, two rules"] = [2]string{nothing, `{"grants":[{"src":[` + names(8000) + `],"dst":["*"],"ip":["*"]},{"dst":[` + names(4000) + `],"src":["*"],"ip":["22"]}]}`}
 	all["hostile, 8000 stars"] = [2]string{"{" + grants(1, func(int) string { return `{"src":[` + names(8000) + `],"dst":["*"],"ip":["*"]}` }) + "}", "{" + grants(1, func(int) string { return `{"src":[` + strings.Repeat(`"*",`, 8000) + `],"dst":["*"],"ip":["*"]}` }) + "}"}
 	var nested, double strings.Builder
 	for i := range 8000 {
@@ -88,31 +98,31 @@ func largePolicies() map[string][2]string {
 	for i := range 60 {
 		fmt.Fprintf(&double, `"group:%d":["group:%d","group:%d","?%d"],`, i, i+1, i+1, i)
 	}
-	all["hostile, nested groups"] = [2]string{"{}", `{"groups":{` + nested.String() + `},"grants":[{"src":["group:0"],"dst":["*"],"ip":["*"]}]}`}
-	all["hostile, unused nested groups"] = [2]string{"{}", `{"groups":{` + nested.String() + `},"grants":[{"src":["*"],"dst":["*"],"ip":["*"]}]}`}
-	all["hostile, doubling groups"] = [2]string{"{}", `{"groups":{` + double.String() + `},"grants":[{"src":["group:0"],"dst":["*"],"ip":["*"]}]}`}
-	all["hostile, 2500 domains"] = [2]string{"{}", "{" + grants(1, func(int) string {
+	all["hostile, nested groups"] = [2]string{nothing, `{"groups":{` + nested.String() + `},"grants":[{"src":["group:0"],"dst":["*"],"ip":["*"]}]}`}
+	all["hostile, unused nested groups"] = [2]string{nothing, `{"groups":{` + nested.String() + `},"grants":[{"src":["*"],"dst":["*"],"ip":["*"]}]}`}
+	all["hostile, doubling groups"] = [2]string{nothing, `{"groups":{` + double.String() + `},"grants":[{"src":["group:0"],"dst":["*"],"ip":["*"]}]}`}
+	all["hostile, 2500 domains"] = [2]string{nothing, "{" + grants(1, func(int) string {
 		var b strings.Builder
 		for i := range 2500 {
 			fmt.Fprintf(&b, `"user:*@%d.y",`, i)
 		}
 		return `{"src":[` + b.String() + `],"dst":["*"],"ip":["*"]}`
 	}) + "}"}
-	all["hostile, 3000 addresses"] = [2]string{"{}", "{" + grants(1, func(int) string {
+	all["hostile, 3000 addresses"] = [2]string{nothing, "{" + grants(1, func(int) string {
 		var b strings.Builder
 		for i := range 3000 {
 			fmt.Fprintf(&b, `"10.0.%d.%d",`, i/128, 2*(i%128))
 		}
 		return `{"src":[` + b.String() + `],"dst":["*"],"ip":["*"]}`
 	}) + "}"}
-	all["hostile, ports"] = [2]string{"{}", "{" + grants(1, func(int) string {
+	all["hostile, ports"] = [2]string{nothing, "{" + grants(1, func(int) string {
 		var b strings.Builder
 		for i := range 4000 {
 			fmt.Fprintf(&b, `"%d",`, 2*i)
 		}
 		return `{"src":["*"],"dst":["*"],"ip":[` + b.String() + `]}`
 	}) + "}"}
-	all["hostile, ip protocols"] = [2]string{"{}", "{" + grants(100, func(i int) string {
+	all["hostile, ip protocols"] = [2]string{nothing, "{" + grants(100, func(i int) string {
 		return fmt.Sprintf(`{"src":["1.1.%d.%d-2.0.0.0"],"dst":["1.1.%d.%d-2.0.0.0"],"ip":["%d:*","%d","tcp:%d-%d","132:%d"]}`, i/256, i%256, i/256, i%256, 1+i*2, i*9, i*8, 65000-i, i*3)
 	}) + "}"}
 	acl := func(n int) string {
@@ -122,8 +132,8 @@ func largePolicies() map[string][2]string {
 		}
 		return b.String()
 	}
-	all["hostile, an ACL of many"] = [2]string{"{}", `{"acls":[{"action":"accept","src":["*"],"dst":[` + acl(1000) + `]}]}`}
-	all["hostile, exceptions"] = [2]string{"{}", "{" + grants(300, func(i int) string {
+	all["hostile, an ACL of many"] = [2]string{nothing, `{"acls":[{"action":"accept","src":["*"],"dst":[` + acl(1000) + `]}]}`}
+	all["hostile, exceptions"] = [2]string{nothing, "{" + grants(300, func(i int) string {
 		return fmt.Sprintf(`{"src":["*"],"dst":["tag:%d"],"ip":["%d"]},{"dst":["*"],"src":["tag:%d"],"ip":["%d"]}`, i, 2*i, i, 2*i+1)
 	}) + "}"}
 	return all

@@ -47,8 +47,9 @@ type bundle struct {
 	at      Position
 }
 
-// lines are what the first allows and the second does not.
-func (c *comparison) lines(more, less []*part) (all []Line) {
+// lines are what the first allows and the second does not. less are the parts of
+// the other policy that are near.
+func (c *comparison) lines(more, less []*part, other *access) (all []Line) {
 	bundles := map[string]*bundle{}
 	for from, parts := range c.byKin(more, less) {
 		if len(parts.more) == 0 || c.u.err != nil {
@@ -68,11 +69,14 @@ func (c *comparison) lines(more, less []*part) (all []Line) {
 			}
 		}
 	}
+	d := newDoubts(c, other)
 	for _, b := range bundles {
 		if !c.u.spend(perLine) {
 			return nil
 		}
-		all = append(all, c.line(b))
+		l := c.line(b)
+		l.Uncertain = d.of(b)
+		all = append(all, l)
 	}
 	sort.Slice(all, func(i, j int) bool { return c.u.compareLines(&all[i], &all[j]) < 0 })
 	return all

@@ -27,7 +27,13 @@ type Line struct {
 	To        []string `json:"to"`
 	ToExcept  []string `json:"to_except,omitempty"`
 	Ports     []string `json:"ports"` // as grants say them: *, 443, tcp:443
-	At        Position `json:"at"`    // the rule that says so; one that did, if it is lost
+
+	// Uncertain says why the line may not be so, which no file tells: a rule of the
+	// other policy names a role that these people may have, for example, and gives
+	// them the same.
+	Uncertain []string `json:"uncertain,omitempty"`
+
+	At Position `json:"at"` // the rule that says so; one that did, if it is lost
 }
 
 // A Note is about a change whose effect the files alone do not tell.
@@ -42,7 +48,7 @@ type Note struct {
 // It knows no nodes, so it tells apart what the files do: the users, groups,
 // tags and addresses they name, and the rest of the members, tags and so on.
 // Everybody whom a file names by a login is taken for a member of the tailnet.
-// An address is only ever an address: whose it is, no file says.
+// Whose an address is, or a role, no file says: see Line.Uncertain.
 //
 // A comparison that would take too long is given up: see Effects.GaveUp. The
 // error is the error of the context.
@@ -68,7 +74,7 @@ func effect(budget *budget, old, new *File) Effects {
 	if len(lost)+len(gained) > 0 {
 		kept, before := near(lost, is.parts), near(gained, was.parts)
 		c := newComparison(u, a, b, slices.Concat(lost, kept, gained, before))
-		e.Gains, e.Loses = c.lines(gained, before), c.lines(lost, kept)
+		e.Gains, e.Loses = c.lines(gained, before, was), c.lines(lost, kept, is)
 	}
 	return e
 }
@@ -85,6 +91,8 @@ type part struct {
 	ports    reach
 	at       Position
 	number   int32 // in a comparison
+
+	condition string // the field of the rule that says when it counts; "" if it always does
 }
 
 // An interned set is the same pointer for all parts that have it.
@@ -102,7 +110,9 @@ type access struct {
 	gone  bool
 	parts []*part // in the order of the rules, none twice
 	keys  map[string]bool
-	notes map[string]Note // by all that they depend on
+
+	conditional []*part         // which count for some nodes, or on some ways
+	notes       map[string]Note // by all that they depend on
 }
 
 func (a *access) add(p *part) {
@@ -110,6 +120,11 @@ func (a *access) add(p *part) {
 		a.keys[key] = true
 		a.parts = append(a.parts, p)
 	}
+}
+
+func (a *access) addConditional(p *part, condition string) {
+	p.condition = condition
+	a.conditional = append(a.conditional, p)
 }
 
 // apart are the parts of some that the others have not. What both have changes
@@ -172,9 +187,11 @@ func (p *policy) compileTarget(u *universe, r *rule, t *target, from *interned, 
 	switch {
 	case r.posture != "":
 		a.note(r, to.key()+r.posture+" "+r.via, "depends on the posture of the device (srcPosture)")
+		a.addConditional(to, "srcPosture")
 		return
 	case r.via != "":
 		a.note(r, to.key()+r.via, "depends on the way that traffic takes (via)")
+		a.addConditional(to, "via")
 		return
 	case dst.internet:
 		a.note(r, to.key(), "the way out by an exit node (autogroup:internet)")

@@ -24,7 +24,11 @@ func (e Effects) Text() string {
 }
 
 func (l Line) String() string {
-	return fmt.Sprintf("%s → %s: %s", some(l.Who, l.WhoExcept), some(l.To, l.ToExcept), listed(l.Ports))
+	text := fmt.Sprintf("%s → %s: %s", some(l.Who, l.WhoExcept), some(l.To, l.ToExcept), listed(l.Ports))
+	if len(l.Uncertain) > 0 {
+		text += " (uncertain: " + strings.Join(l.Uncertain, "; ") + ")"
+	}
+	return text
 }
 
 func (n Note) String() string {
