@@ -110,7 +110,7 @@ func TestSources_ofAFolderAreItsPolicyFiles(t *testing.T) {
 
 // Rules in a folder in the folder would be dropped, and so taken from the tailnet.
 func TestSources_refuseAFolderWithPolicyFilesBelow(t *testing.T) {
-	for _, below := range []string{"sub/c.hujson", "sub/departments/c.hujson"} {
+	for _, below := range []string{"sub/c.hujson", "sub/departments/c.hujson", "sub/a/b/c/d/e.hujson", "sub/a.hujson/c.hujson"} {
 		dir := t.TempDir()
 		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, below)), 0o755); err != nil {
 			t.Fatal(err)
@@ -122,6 +122,19 @@ func TestSources_refuseAFolderWithPolicyFilesBelow(t *testing.T) {
 		}
 		_, err := policy.Sources(dir)
 		wantCode(t, err, "input-invalid", "the folder sub in it has files *.hujson")
+	}
+}
+
+// What only looks like a part of the policy is named.
+func TestIgnored_namesWhatLooksLikeAPolicy(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"a.hujson", "B.HUJSON", "c.json", "d.jsonc", ".e.hujson", "README.md", "version-cache.json"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("{}"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, want := policy.Ignored(dir), []string{".e.hujson", "B.HUJSON", "c.json", "d.jsonc"}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
 	}
 }
 

@@ -46,12 +46,16 @@ func existing(path string) ([]policyfile.Source, error) {
 func Ignored(path string) (names []string) {
 	_, others, err := files(path)
 	for _, name := range others {
-		if ext := filepath.Ext(name); err == nil && (ext == ".hujson" || ext == ".json") && !strings.HasPrefix(name, "version-cache") {
+		if ext := strings.ToLower(filepath.Ext(name)); err == nil && slices.Contains(likePolicies, ext) && !strings.HasPrefix(name, "version-cache") {
 			names = append(names, name)
 		}
 	}
 	return names
 }
+
+// likePolicies are the ends of names of files that may be meant as a part of a
+// policy.
+var likePolicies = []string{".hujson", ".json", ".jsonc", ".json5", ".hjson"}
 
 // files are a policy's files, and the names of what else is in its folder.
 func files(path string) (files []tree.File, others []string, err error) {
@@ -67,11 +71,12 @@ func files(path string) (files []tree.File, others []string, err error) {
 		return []tree.File{at}, nil, nil
 	}
 	entries, err := at.ReadDir()
+	below := &search{left: mostEntries}
 	for _, e := range entries {
 		switch {
-		case e.IsDir() && hasPolicy(at.Below(e.Name())):
+		case below.has(at, e, deepestFolder):
 			return nil, nil, fmt.Errorf("the folder %s in it has files *.hujson, too, which would not count: move them, or name one folder", e.Name())
-		case filepath.Ext(e.Name()) == ".hujson" && !strings.HasPrefix(e.Name(), ".") && !e.IsDir():
+		case isPolicy(e) && !strings.HasPrefix(e.Name(), ".") && !isFolderOf(at, e):
 			files = append(files, at.Below(e.Name()))
 		default:
 			others = append(others, e.Name())
@@ -80,16 +85,37 @@ func files(path string) (files []tree.File, others []string, err error) {
 	return files, others, err
 }
 
-// hasPolicy looks for files *.hujson in a folder, and in a folder in it.
-func hasPolicy(folder tree.File) bool {
+// A search looks for policy files below a folder, in so many entries at most.
+type search struct{ left int }
+
+const (
+	mostEntries   = 20_000
+	deepestFolder = 20
+)
+
+// has reports whether an entry is a folder with files *.hujson, however deep
+// below it. A folder that begins with a dot does not count, as a file does not.
+func (s *search) has(in tree.File, e fs.DirEntry, deeper int) bool {
+	if strings.HasPrefix(e.Name(), ".") || deeper == 0 || !isFolderOf(in, e) {
+		return false
+	}
+	folder := in.Below(e.Name())
 	entries, err := folder.ReadDir()
-	return err == nil && slices.ContainsFunc(entries, func(e fs.DirEntry) bool {
-		if e.IsDir() {
-			inside, err := folder.Below(e.Name()).ReadDir()
-			return err == nil && slices.ContainsFunc(inside, isPolicy)
-		}
-		return isPolicy(e)
+	if s.left -= len(entries); err != nil || s.left < 0 {
+		return false
+	}
+	return slices.ContainsFunc(entries, func(e fs.DirEntry) bool {
+		return isPolicy(e) && !isFolderOf(folder, e) || s.has(folder, e, deeper-1)
 	})
+}
+
+// isFolderOf reports whether an entry is a folder, or a link to one.
+func isFolderOf(in tree.File, e fs.DirEntry) bool {
+	if e.Type()&fs.ModeSymlink == 0 {
+		return e.IsDir()
+	}
+	info, err := in.Below(e.Name()).Stat()
+	return err == nil && info.IsDir()
 }
 
 func isPolicy(e fs.DirEntry) bool { return !e.IsDir() && filepath.Ext(e.Name()) == ".hujson" }
