@@ -28,7 +28,7 @@ var elsewhere = regexp.MustCompile("<!-- console: (.*?) => (.*?) -->")
 func TestPolicyPage_showsWhatTheProgramSays(t *testing.T) {
 	page := readPage(t, "policy.md")
 	p := newPolicyPage(t, hujsonBlock.FindStringSubmatch(page.text)[1])
-	page.shows(t, p.run(page.text), p.ran, 10)
+	page.shows(t, p.run(page.text), p.ran, 12)
 }
 
 // newPolicyPage is a directory with a policy file that is in force.
