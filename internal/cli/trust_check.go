@@ -39,10 +39,7 @@ func (f *front) trustCheck(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	wanted := askedAudience{value: cmp.Or(given, "api.tailscale.com/"+c.ID), given: given != ""}
-	if c.ID == "" { // as the flags describe it
-		wanted = askedAudience{value: trust.Audience(c)}
-	}
+	wanted := f.audienceOfJoin(c, given)
 	token, err := f.tokenToCheck(ctx, &in, i.file, wanted.value)
 	if err != nil {
 		return err
@@ -101,6 +98,17 @@ func (f *front) mayNotLook(in *trustInputs, err error) error {
 			"  tailjoin trust check --issuer … --subject … --oauth-client-id …\n" + p.Hint
 	}
 	return err
+}
+
+// audienceOfJoin is the audience that a join for a credential asks for. given is
+// the flag's; for a credential that flags describe it is the credential's own.
+func (f *front) audienceOfJoin(c tsapi.Credential, given string) askedAudience {
+	ofJob := trim(f.job.Input("audience"))
+	if c.ID == "" {
+		return askedAudience{cmp.Or(ofJob, trust.Audience(c)), ofJob != ""}
+	}
+	given = cmp.Or(given, ofJob)
+	return askedAudience{cmp.Or(given, "api.tailscale.com/"+c.ID), given != ""}
 }
 
 // An askedAudience is the audience that a join with these inputs asks for.
