@@ -34,6 +34,7 @@ func (c *checkup) flags(fs *flag.FlagSet) {
 	c.idToken(fs)
 	c.api(fs)
 	c.bySpec(fs)
+	fs.Var(hidden{&c.authKey}, "authkey", "auth key that a join would use, or file:PATH; it is not sent anywhere")
 	fs.StringVar(&c.tags, "tags", "", "comma-separated tags that a join would ask for: tag:ci,tag:deploy")
 	c.network, c.scopes, c.form, c.limit = "auto", "auth_keys", "table", 15*time.Second
 	fs.Var(choice{&c.network, []string{"auto", "tun", "userspace"}}, "network", "auto, tun (a network interface must be possible) or userspace")
@@ -76,6 +77,10 @@ func (f *front) checkup(c *checkup) (r doctor.Request, err error) {
 		return r, err
 	}
 	f.mask(identity.Secret)
+	f.mask(identity.AuthKey)
+	if err := c.checkAuthKey(); err != nil {
+		return r, err
+	}
 	if len(c.ways()) > 0 {
 		if err := c.checkWays(""); err != nil {
 			return r, err
@@ -93,7 +98,8 @@ func (f *front) checkup(c *checkup) (r doctor.Request, err error) {
 			API: &tsapi.Client{BaseURL: c.apiBase(), UserAgent: "tailjoin/" + f.Version},
 		},
 	}
-	if identity.Secret.IsZero() {
+	r.AuthKey = !identity.AuthKey.IsZero()
+	if identity.Secret.IsZero() && !r.AuthKey {
 		f.addIDToken(&r, c)
 	}
 	if c.named != nil {

@@ -25,6 +25,7 @@ type Request struct {
 	Source   string                                       // where ID tokens come from; "" if from nowhere
 	Audience string                                       // that one is asked for
 	IDToken  func(context.Context) (idtoken.Token, error) // nil if none is needed
+	AuthKey  bool                                         // a join would be by an auth key: it asks no API
 	Optional bool                                         // nothing says that this is a job: there may be no source
 	Spec     string                                       // the named spec that a join would use; "" is none
 	Allow    func(idtoken.Claims) error                   // why the spec is not for a job with these claims

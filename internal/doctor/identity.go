@@ -29,7 +29,10 @@ func (r *Request) identity(ctx context.Context) []Check {
 
 func (r *Request) idToken(ctx context.Context) (token idtoken.Token, c Check) {
 	const name = "id-token"
-	if r.IDToken == nil {
+	switch {
+	case r.AuthKey:
+		return token, skipped(name, "not needed: an auth key says who this is")
+	case r.IDToken == nil:
 		return token, skipped(name, "not needed: an OAuth client's secret says who this is")
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
@@ -69,6 +72,8 @@ func (r *Request) spec(token idtoken.Token, before Result) Check {
 func (r *Request) exchange(ctx context.Context, id idtoken.Token, before Result) (tsapi.AccessToken, Check) {
 	const name = "exchange"
 	switch {
+	case r.AuthKey:
+		return tsapi.AccessToken{}, skipped(name, "not needed: the auth key goes to the control server, and is not tried here, since it may be for one node")
 	case before == Failed:
 		return tsapi.AccessToken{}, skipped(name, "there is no ID token")
 	case r.Access.ClientID == "" && r.Access.Secret.IsZero():

@@ -128,7 +128,7 @@ func (r *Request) tags(ctx context.Context, token tsapi.AccessToken) []Check {
 	case len(has) == 0:
 		return []Check{skipped(name, "the API does not tell this credential its tags: the first join will")}
 	case sameSet(has, r.Tags):
-		return []Check{ok(name, strings.Join(has, " "))}
+		return []Check{ok(name, "the credential has "+strings.Join(has, " ")+"; the policy was not looked at")}
 	}
 	return []Check{warning(name, fmt.Sprintf("the credential has %s, and a join would ask for %s", strings.Join(has, " "), strings.Join(r.Tags, " ")),
 		"a key carries all tags of its credential, or only tags that one of them owns in tagOwners of the policy. Unless that is so,\n"+
