@@ -4,9 +4,11 @@ import (
 	"cmp"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/tailjoin/tailjoin/internal/diag"
+	"github.com/tailjoin/tailjoin/internal/lazy"
 	"github.com/tailjoin/tailjoin/internal/tsapi"
 )
 
@@ -23,31 +25,61 @@ func (r Request) KeyRefused(err error, token tsapi.AccessToken, tags []string) e
 		return err
 	case answer.Foreign:
 		return webPage(err, apiFacts(r.API))
-	case answer.Status == http.StatusBadRequest && strings.Contains(answer.Message, "tag"):
-		return r.TagsRefused(err, tags)
+	case answer.Status == http.StatusBadRequest && aboutTags.Matches(answer.Message):
+		return r.tagsRefused(err, tags, token.Tags)
 	case !r.APIKey.IsZero() && answer.Status == http.StatusUnauthorized:
 		return r.keyOfPersonRefused(err)
-	case answer.Status == http.StatusUnauthorized || answer.Status == http.StatusForbidden:
+	case (answer.Status == http.StatusUnauthorized || answer.Status == http.StatusForbidden) && !mayMakeKeys(token):
 		return r.scopeMissing("the trust credential may not create auth keys", err, diag.Fact{Name: "scopes", Value: strings.Join(token.Scopes, " ")})
 	}
-	return &diag.Problem{
+	p := &diag.Problem{
 		Code:    "key-refused",
 		Summary: "Tailscale did not create an auth key",
 		Err:     err,
 		Facts:   []diag.Fact{r.client(), tagsFact(tags)},
 		Hint:    "the cause is its own answer; compare it with the credential: " + Credentials,
 	}
+	if mayMakeKeys(token) {
+		p.Facts = append(p.Facts, diag.Fact{Name: "scopes", Value: strings.Join(token.Scopes, " ")})
+		p.Hint = "the credential has the scope auth_keys, so it is something else. " + p.Hint
+	}
+	return p
+}
+
+// aboutTags finds the word in an answer.
+const aboutTags lazy.Pattern = `(?i)\btags?\b`
+
+// mayMakeKeys reports that the API itself says that a token is good for auth keys.
+func mayMakeKeys(token tsapi.AccessToken) bool {
+	return len(token.Scopes) > 0 && tsapi.Lacking(token.Scopes, "auth_keys") == nil
 }
 
 // TagsRefused explains an answer that does not let this credential give tags.
-func (r Request) TagsRefused(err error, tags []string) error {
+func (r Request) TagsRefused(err error, tags []string) error { return r.tagsRefused(err, tags, nil) }
+
+// tagsRefused names the tags that are at fault, if it is known which ones the
+// credential has.
+func (r Request) tagsRefused(err error, tags, has []string) error {
 	p := &diag.Problem{
 		Code:    "tags-not-permitted",
-		Summary: "the credential may not give these tags",
+		Summary: "the credential may not give " + strings.Join(tags, ", "),
 		Err:     err,
 		Facts:   []diag.Fact{tagsFact(tags), r.client()},
-		Hint: "a key carries all tags of its credential, or only tags that one of them owns in tagOwners of the policy. So ask for all\n" +
-			"of them, and have a credential for each set of tags; or give the credential one tag alone, which owns the others:\n" + Credentials + "\n" + Policy,
+		Hint: "see that each tag is spelled as in the credential and in the policy: " + Credentials + "\n" +
+			"A key carries all tags of its credential, or only tags that one of them owns in tagOwners of the policy. So ask for all\n" +
+			"of them, and have a credential for each set of tags; or give the credential one tag alone, which owns the others: " + Policy,
+	}
+	lacks := slices.DeleteFunc(slices.Clone(tags), func(tag string) bool { return slices.Contains(has, tag) })
+	switch {
+	case len(has) == 0:
+	case len(lacks) > 0:
+		p.Facts = append(p.Facts, diag.Fact{Name: "the credential's tags", Value: strings.Join(has, ", ")})
+		p.Hint = "the credential does not have " + strings.Join(lacks, ", ") + ": correct the tags of this job, or add them to the credential,\n" +
+			"or have one of its tags own them in tagOwners of the policy: " + Credentials + "\n" + Policy
+	default:
+		p.Facts = append(p.Facts, diag.Fact{Name: "the credential's tags", Value: strings.Join(has, ", ")})
+		p.Hint = "a key carries all tags of its credential. Ask for all of them:\n  tags: " + strings.Join(has, ",") + "\n" +
+			"or have a credential for each set of tags: " + Credentials
 	}
 	if !r.APIKey.IsZero() {
 		p.Hint = "see that the tailnet policy has them in tagOwners, and that the owner of the key is among those there: " + Policy
