@@ -166,8 +166,13 @@ func newFaultWorld(t *testing.T) *faultWorld {
 	return w
 }
 
-// give answers as every platform's token service does, in one.
+// give answers as every platform's token service does, in one, and as a proxy
+// that wants a password.
 func (w *faultWorld) give(res http.ResponseWriter, req *http.Request) {
+	if req.Method == http.MethodConnect {
+		http.Error(res, "who are you?", http.StatusProxyAuthRequired)
+		return
+	}
 	name, _, _ := strings.Cut(strings.TrimPrefix(req.URL.Path, "/"), "/")
 	w.mu.Lock()
 	mint := w.jobs[name]
@@ -198,7 +203,7 @@ func client(tags ...string) localtailnet.Credential {
 func clientOf(i int) string { return fmt.Sprintf("T1CNTRL-k%dCNTRL", 100+i) }
 
 func (w *faultWorld) expand(text string, i int) string {
-	return strings.NewReplacer("$ID", clientOf(i), "$ISSUER", w.IssuerURL, "$API", w.ControlURL, "$URL", fmt.Sprintf("%s/job-%d", w.tokens.URL, i)).Replace(text)
+	return strings.NewReplacer("$ID", clientOf(i), "$ISSUER", w.IssuerURL, "$API", w.ControlURL, "$PROXY", w.tokens.URL, "$URL", fmt.Sprintf("%s/job-%d", w.tokens.URL, i)).Replace(text)
 }
 
 // join runs the job of a case. why is the tailnet's own reason for the refusal.

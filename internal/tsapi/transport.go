@@ -94,8 +94,19 @@ func (t *transport) opened(ctx context.Context) *http.ClientConn {
 func (c *Client) sender() *transport {
 	c.once.Do(func() {
 		c.transport = &transport{http: http.DefaultTransport.(*http.Transport).Clone()}
+		c.transport.http.OnProxyConnectResponse = refusedByProxy
 	})
 	return c.transport
+}
+
+// refusedByProxy keeps the status of a proxy that does not connect: net/http has
+// its text alone.
+func refusedByProxy(_ context.Context, proxy *url.URL, _ *http.Request, res *http.Response) error {
+	if res.StatusCode == http.StatusOK {
+		return nil
+	}
+	e := &Error{Status: res.StatusCode, Message: "the proxy " + proxy.Host + " does not connect to the API", Foreign: true, Date: dateOf(res)}
+	return mark(e, res.Header)
 }
 
 // Close drops the client's connections.
