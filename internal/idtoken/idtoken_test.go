@@ -72,7 +72,7 @@ func TestCheck_tellsAMissingPermissionFromAFork(t *testing.T) {
 	}{
 		{"permission", map[string]string{"GITHUB_ACTIONS": "true"}, "id-token: write"},
 		{"pull request of the same repository", map[string]string{"GITHUB_ACTIONS": "true", "GITHUB_EVENT_PATH": pullRequestFrom(t, "acme/web")}, "id-token: write"},
-		{"fork", map[string]string{"GITHUB_ACTIONS": "true", "GITHUB_EVENT_PATH": pullRequestFrom(t, "mallory/web")}, "full_name == github.repository"},
+		{"fork", map[string]string{"GITHUB_ACTIONS": "true", "GITHUB_EVENT_PATH": pullRequestFrom(t, "mallory/web")}, "github.event_name != 'pull_request' || github.event.pull_request.head.repo.full_name == github.repository"},
 		{"fork at Forgejo", map[string]string{"GITHUB_ACTIONS": "true", "FORGEJO_ACTIONS": "true", "GITHUB_EVENT_PATH": pullRequestFrom(t, "mallory/web")}, "Forgejo never gives one to forks"},
 	} {
 		if p := diag.As(checked(t, env(c.vars), idtoken.Wish{})); p.Code != "no-id-token" || !strings.Contains(p.Hint, c.want) {

@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"net/url"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -272,6 +274,7 @@ func TestNetwork_marksWhatMayPass(t *testing.T) {
 		{&url.Error{Err: refused}, true, 0}, {&url.Error{Err: untrusted}, false, 0},
 		{&net.DNSError{IsTemporary: true}, true, 0}, {&net.DNSError{IsNotFound: true}, true, 30 * time.Second},
 		{context.Canceled, false, 0}, {errBoom, false, 0},
+		{&fs.PathError{Op: "read", Path: "/token", Err: syscall.EACCES}, false, 0}, {syscall.ECONNREFUSED, true, 0},
 	} {
 		later, got := errors.AsType[*retry.Later](retry.Network(c.err))
 		if got != c.want || got && later.Limit != c.limit {

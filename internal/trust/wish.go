@@ -145,7 +145,7 @@ func (w Wish) checkClaims(c *tsapi.Credential) error {
 				diag.Fact{Name: "because", Value: err.Error()})
 		}
 		if strings.Contains(path, "/") && strings.Contains(path, ".") && !strings.Contains(path, `"`) {
-			return diag.Input(fmt.Sprintf("the claim %s has dots and a /, so it is one name", path), "a dot reaches into an object. Put the name in quotes: --claim '\""+path+"\"="+pattern+"'")
+			return diag.Input(fmt.Sprintf("the claim %q has dots and a /, so it is one name", path), "a dot reaches into an object. Put the name in quotes: --claim '\""+path+"\"="+pattern+"'")
 		}
 		if field := reserved[strings.Trim(path, `"`)]; field != "" {
 			return diag.Input(fmt.Sprintf("claim %s is no rule of its own", path), "give --"+field+" instead")

@@ -38,6 +38,7 @@ func TestWish_refusesWhatNoCredentialCanBe(t *testing.T) {
 		"an odd claim":          {func(w *trust.Wish) { w.Claims = []string{"a..b=c"} }, `no claim "a..b"`},
 		"the subject as claim":  {func(w *trust.Wish) { w.Claims = []string{"sub=c"} }, "--subject"},
 		"the audience, quoted":  {func(w *trust.Wish) { w.Claims = []string{`"aud"=c`} }, "--audience"},
+		"a claim of CircleCI's": {func(w *trust.Wish) { w.Claims = []string{"oidc.circleci.com/job-id=c"} }, `the claim "oidc.circleci.com/job-id" has dots`},
 		"a claim twice":         {func(w *trust.Wish) { w.Claims = []string{"a=b", "a=c"} }, "two rules"},
 		"a client with issuer":  {func(w *trust.Wish) { w.Kind = tsapi.OAuthClient }, "takes no tokens"},
 	} {
