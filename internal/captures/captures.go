@@ -32,6 +32,9 @@ func Dir(ctx context.Context) (string, error) {
 	download := exec.CommandContext(ctx, "go", "mod", "download", "-json", Module)
 	download.Dir = os.TempDir() // outside of a module, whose go.mod would change
 	out, err := download.Output()
+	if failed, ok := errors.AsType[*exec.ExitError](err); ok {
+		err = fmt.Errorf("%w: %s", err, bytes.TrimSpace(failed.Stderr))
+	}
 	var got struct{ Dir, Sum, Error string }
 	if json.Unmarshal(out, &got) == nil && got.Error != "" {
 		err = errors.New(got.Error)

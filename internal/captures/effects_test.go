@@ -18,11 +18,11 @@ import (
 )
 
 // What a policy gives to a tailnet that had no rule is what its packet filters
-// let through: from each node to each other, by TCP and UDP, at each port where
-// one of the two changes.
+// let through: from each node to each other, and to what is behind it, by TCP
+// and UDP, at each port where one of the two changes.
 func TestEffect_gains(t *testing.T) {
 	nothing := parse(t, `{"grants": []}`)
-	compare(t, map[string]string{}, func(c *captures.Capture) (string, bool) {
+	compare(t, rewritten, func(c *captures.Capture) (string, bool) {
 		if c.Refusal != "" {
 			return "", false
 		}
@@ -59,26 +59,61 @@ func newReader(c *captures.Capture) *reader {
 	return r
 }
 
+// An end is a node by one of its addresses, or an address behind a node.
+type end struct {
+	captures.Node
+	at netip.Addr
+}
+
+// endsOf are a node's addresses, and one behind each subnet that it routes.
+func endsOf(n captures.Node, routes bool) (all []end) {
+	for _, a := range n.Addresses {
+		all = append(all, end{n, a})
+	}
+	for _, p := range n.Routes {
+		if routes && p.Bits() > 0 {
+			all = append(all, end{captures.Node{}, p.Addr().Next()})
+		}
+	}
+	return all
+}
+
 // differs looks for a packet of which the lines say something else than the
-// filters do.
+// filters do. What is behind a subnet router is left out of policies with via,
+// which the lines do not follow.
 func (r *reader) differs(c *captures.Capture, e policyfile.Effects) string {
-	for _, to := range c.Nodes {
-		if !to.IsKnown {
+	for _, n := range c.Nodes {
+		if !n.IsKnown {
 			continue
 		}
-		f := compiled(to)
-		for _, from := range c.Nodes {
-			if from.Name == to.Name {
-				continue
-			}
-			ports := r.said(e.Gains, from, to)
-			for _, p := range edges(ports, to) {
-				for proto, name := range protocols {
-					said, is := has(ports, name, p), f.Check(from.Addresses[0], to.Addresses[0], p, proto) == filter.Accept
-					if said != is {
-						return fmt.Sprintf("%s to %s, %s %d: the filter says %v, the lines %v\n%s%s", from.Name, to.Name, name, p, is, said, e.Text(), c.Policy)
+		f := compiled(n)
+		for _, to := range endsOf(n, !strings.Contains(string(c.Policy), `"via"`)) {
+			for _, from := range c.Nodes {
+				if from.Name == n.Name {
+					continue
+				}
+				for _, from := range endsOf(from, false) {
+					if why := r.between(from, to, n, f, e); why != "" {
+						return why + "\n" + e.Text() + string(c.Policy)
 					}
 				}
+			}
+		}
+	}
+	return ""
+}
+
+// between compares what is said from one end to another with a node's filter.
+func (r *reader) between(from, to end, n captures.Node, f *filter.Filter, e policyfile.Effects) string {
+	if from.at.Is4() != to.at.Is4() {
+		return ""
+	}
+	ports := r.said(e.Gains, from, to)
+	for _, p := range edges(ports, n) {
+		for proto, name := range protocols {
+			said, is := has(ports, name, p), f.Check(from.at, to.at, p, proto) == filter.Accept
+			if said != is {
+				return fmt.Sprintf("%s to %s %v, %s %d: the filter says %v, the lines %v", from.Name, n.Name, to.at, name, p, is, said)
 			}
 		}
 	}
@@ -91,11 +126,11 @@ func compiled(n captures.Node) *filter.Filter {
 	if err != nil {
 		panic(err) // Tailscale sends what its clients understand
 	}
-	var own netipx.IPSetBuilder
-	for _, a := range n.Addresses {
-		own.Add(a)
+	var held netipx.IPSetBuilder
+	for _, e := range endsOf(n, true) {
+		held.Add(e.at)
 	}
-	set, _ := own.IPSet()
+	set, _ := held.IPSet()
 	return filter.New(matches, nil, set, nil, nil, logger.Discard)
 }
 
@@ -149,7 +184,7 @@ func has(ports []string, proto string, port uint16) bool {
 }
 
 // said are the ports that lines name from one node to another.
-func (r *reader) said(lines []policyfile.Line, from, to captures.Node) (ports []string) {
+func (r *reader) said(lines []policyfile.Line, from, to end) (ports []string) {
 	for _, l := range lines {
 		if r.named(l.Who, l.WhoExcept, from, to) && r.named(l.To, l.ToExcept, to, from) {
 			ports = append(ports, l.Ports...)
@@ -159,13 +194,13 @@ func (r *reader) said(lines []policyfile.Line, from, to captures.Node) (ports []
 }
 
 // named lets the narrowest name that fits decide.
-func (r *reader) named(names, except []string, n, other captures.Node) bool {
+func (r *reader) named(names, except []string, n, other end) bool {
 	return r.narrowest(names, n, other) > r.narrowest(except, n, other)
 }
 
 var widest = []string{"autogroup:danger-all", "*", "autogroup:member", "autogroup:tagged", "user:*@"}
 
-func (r *reader) narrowest(names []string, n, other captures.Node) (rank int) {
+func (r *reader) narrowest(names []string, n, other end) (rank int) {
 	for _, name := range names {
 		if !r.is(name, n, other) {
 			continue
@@ -183,7 +218,7 @@ func (r *reader) narrowest(names []string, n, other captures.Node) (rank int) {
 }
 
 // is reports whether a name means a node. other is the node at the other end.
-func (r *reader) is(name string, n, other captures.Node) bool {
+func (r *reader) is(name string, n, other end) bool {
 	domain, isDomain := strings.CutPrefix(name, "user:*")
 	switch {
 	case name == "*" || name == "autogroup:danger-all":
@@ -207,7 +242,7 @@ func (r *reader) is(name string, n, other captures.Node) bool {
 	case strings.Contains(name, "@"):
 		return n.Login == name
 	}
-	return r.contains(name, n.Addresses[0])
+	return r.contains(name, n.at)
 }
 
 // contains reports whether a host, IP set, CIDR, range or address has an
