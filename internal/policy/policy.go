@@ -42,7 +42,8 @@ type Plan struct {
 	Changes []policyfile.Change // from the live policy to the file
 	Effects policyfile.Effects
 
-	isSame bool // the file is the live policy
+	isSame bool   // the file is the live policy
+	opens  string // why the file allows everything, if the live policy does not; "" otherwise
 }
 
 // Changed reports whether the file is another policy than the live one.
@@ -99,16 +100,29 @@ func (t *Tailnet) Look(ctx context.Context, path string, file *policyfile.File, 
 
 func (p *Plan) compare(ctx context.Context) (err error) {
 	p.isSame = p.File.ETag() == policyfile.ETag(p.Live.Text)
+	p.opens = p.whyItOpens()
 	was, err := policyfile.Parse(policyfile.Source{Name: livePolicy, Text: p.Live.Text})
 	if err != nil {
 		return nil // all of the file is new
 	}
 	p.Was, p.Changes = was, policyfile.Diff(was, p.File)
 	p.isSame = p.isSame || len(p.Changes) == 0 && policyfile.SameButLayout(was, p.File)
+	if _, _, wasOpen := was.Open(); wasOpen {
+		p.opens = ""
+	}
 	if p.Effects, err = policyfile.Effect(ctx, was, p.File); err != nil {
 		return fmt.Errorf("comparing the file with the live policy: %w", err)
 	}
 	return nil
+}
+
+// whyItOpens says why the file allows everything; "" if it does not.
+func (p *Plan) whyItOpens() string {
+	why, at, isOpen := p.File.Open()
+	if !isOpen {
+		return ""
+	}
+	return fmt.Sprintf("%s (%v)", why, at)
 }
 
 // livePolicy is what people call it.

@@ -40,8 +40,8 @@ func (p *Plan) Effect() string {
 		return ""
 	}
 	text := ""
-	if why, at := p.opens(); why != "" {
-		text = fmt.Sprintf("OPENS  everything to everyone: %s (%v)\n", why, at)
+	if p.opens != "" {
+		text = "OPENS  everything to everyone: " + p.opens + "\n"
 	}
 	if p.Was == nil {
 		return text
@@ -49,29 +49,13 @@ func (p *Plan) Effect() string {
 	return text + p.Effects.Text()
 }
 
-// opens says why the file allows everything, and where, if the live policy does
-// not; "" otherwise.
-func (p *Plan) opens() (why string, at policyfile.Position) {
-	why, at, isOpen := p.File.Open()
-	if !isOpen || !p.Changed() {
-		return "", at
-	}
-	if p.Was != nil {
-		if _, _, wasOpen := p.Was.Open(); wasOpen {
-			return "", at
-		}
-	}
-	return why, at
-}
-
 // Opened is what to say if the change allows everything, and the live policy
 // does not; "" otherwise.
 func (p *Plan) Opened() string {
-	why, at := p.opens()
-	if why == "" {
+	if p.opens == "" || !p.Changed() {
 		return ""
 	}
-	return fmt.Sprintf("THIS CHANGE OPENS THE WHOLE TAILNET: everyone may then reach everything. %v: %s", at, why)
+	return "THIS CHANGE OPENS THE WHOLE TAILNET, everyone may then reach everything: " + p.opens
 }
 
 // NotComputed is what to say if it is not known who gains and who loses by the

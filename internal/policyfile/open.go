@@ -2,26 +2,34 @@ package policyfile
 
 import "slices"
 
-// Open says why a policy allows everything from everywhere to everywhere, and
-// where: a rule says so, or there are neither grants nor acls. ok is false if it
-// does not.
+// Open reports whether a policy allows every node to reach everything, and why: a
+// rule allows it, or the policy has neither grants nor acls.
 func (f *File) Open() (why string, at Position, ok bool) {
 	if f.lacksRules() {
 		return "the policy has neither grants nor acls, and Tailscale then allows everything; an empty list would allow nothing", f.position(f.root.StartOffset), true
 	}
-	p := f.policy()
-	for i := range p.all {
-		if r := &p.all[i]; r.isOpen() {
-			return "a rule allows everything", r.at, true
+	p := &policy{file: f}
+	byDefault, _ := words(f.section("defaultSrcPosture"))
+	for _, w := range byDefault {
+		p.DefaultSrcPosture = append(p.DefaultSrcPosture, w.text)
+	}
+	for _, section := range ruleSections {
+		for _, r := range p.rules(section) {
+			if r.isOpen() {
+				return "a rule allows everything", r.at, true
+			}
 		}
 	}
 	return "", Position{}, false
 }
 
+// ruleSections are the sections that say who may reach what.
+var ruleSections = []string{"grants", "acls"}
+
 // lacksRules reports whether the policy has neither grants nor acls. A section
 // that is null is as absent; one that is an empty list is not.
 func (f *File) lacksRules() bool {
-	return !slices.ContainsFunc([]string{"grants", "acls"}, func(name string) bool {
+	return !slices.ContainsFunc(ruleSections, func(name string) bool {
 		v := f.section(name)
 		return v != nil && kind(v) != 'n'
 	})

@@ -27,7 +27,9 @@ func (f *File) policy() *policy {
 	p := &policy{file: f, known: map[string]selection{}}
 	_ = json.Unmarshal(f.JSON(), p)
 	p.digest()
-	p.all = append(p.rules("grants"), p.rules("acls")...)
+	for _, section := range ruleSections {
+		p.all = append(p.all, p.rules(section)...)
+	}
 	if f.lacksRules() {
 		p.all = []rule{{src: []string{"*"}, to: []target{{[]string{"*"}, everyPort()}}, at: f.position(f.root.StartOffset)}}
 	}
