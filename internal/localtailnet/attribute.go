@@ -8,14 +8,14 @@ import (
 	"time"
 )
 
-// An attribute is a posture attribute of a node that somebody set. Its value is
-// a string, a float64 or a bool.
+// An attribute is a custom posture attribute, set through the API. Its value is a
+// string, a float64 or a bool.
 type attribute struct {
 	value  any
 	expiry time.Time // zero: it does not expire
 }
 
-// The limits of attributes that are set.
+// The limits of custom attributes.
 // Source: Tailscale's OpenAPI document, POST /device/{deviceId}/attributes/{attributeKey}.
 const (
 	customNamespace    = "custom:"
@@ -75,8 +75,8 @@ func checkAttribute(key string, value any) error {
 	return fmt.Errorf("value of %q must be a string, a number or a boolean", key)
 }
 
-// attributesAt are all posture attributes of a node: what its client tells, and
-// what was set and has not expired.
+// attributesAt returns all posture attributes of a node: those its client reports
+// and the custom ones that have not expired.
 func (n *node) attributesAt(now time.Time) map[string]any {
 	all := n.ownAttributes()
 	for key, a := range n.attributes {
@@ -87,8 +87,8 @@ func (n *node) attributesAt(now time.Time) map[string]any {
 	return all
 }
 
-// ownAttributes are in the namespace node. What the client does not tell is not
-// set.
+// ownAttributes returns the attributes in the namespace node. What the client does
+// not report is not set.
 func (n *node) ownAttributes() map[string]any {
 	all := map[string]any{}
 	if !n.Hostinfo.Valid() {

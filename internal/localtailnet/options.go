@@ -18,8 +18,8 @@ type Options struct {
 	Logf    logger.Logf
 	Latency time.Duration // added to every round trip to control, API, issuer, DERP and packages
 
-	// UserDomains are domains whose people belong to the tailnet, beside that of
-	// its name: user:*@ and localpart:*@ may name these alone.
+	// UserDomains are the domains of the tailnet's users, besides Name. A policy may
+	// use user:*@DOMAIN and localpart:*@DOMAIN only with these.
 	UserDomains []string
 
 	// DeviceApproval keeps a node out until somebody approves it, unless its

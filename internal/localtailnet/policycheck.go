@@ -207,7 +207,7 @@ func (f *policyFile) checkPlace(r *policyReader, w word, p place) {
 	}
 }
 
-// checkEntry checks what an entry of a table stands for.
+// checkEntry checks the values of an entry, such as the members of a group.
 func (f *policyFile) checkEntry(r *policyReader, table string, e entry, p place) {
 	p.before = fmt.Sprintf("%s[%s]: ", table, strconv.Quote(e.text))
 	for _, w := range e.of {
@@ -218,8 +218,8 @@ func (f *policyFile) checkEntry(r *policyReader, table string, e entry, p place)
 	}
 }
 
-// undefined says what is wrong with a name that the file does not define; ""
-// if it does. A group that has a domain may come from the identity provider; a
+// undefined says why a name cannot be used: the file does not define it. It
+// returns "" for a name that can be used. A group that has a domain may come from the identity provider; a
 // warning says that this one does not: see warnings.
 func (f *policyFile) undefined(t target, p place) string {
 	switch {
@@ -241,8 +241,8 @@ func (f *policyFile) undefined(t target, p place) string {
 	return ""
 }
 
-// foreign says that people of a domain do not belong to the tailnet; "" if they
-// do.
+// foreign returns the refusal of a domain whose people do not belong to the
+// tailnet; "" if they do.
 func (f *policyFile) foreign(domain string) string {
 	if slices.Contains(f.domains, domain) {
 		return ""

@@ -85,8 +85,8 @@ func readPolicy(text []byte, domains []string) (*policyFile, error) {
 	return f, r.err
 }
 
-// allowAll is the rule of a policy file with neither grants nor acls: Tailscale
-// then lets everybody in, while an empty list lets nobody in.
+// allowAll applies if a policy file has neither grants nor acls: Tailscale then
+// allows everything, while an empty list allows nothing.
 var allowAll = rule{
 	grant: true, src: []word{{text: "*"}},
 	dst: []destination{{word{text: "*"}, []access{{ports: everyPort}}}},

@@ -37,14 +37,15 @@ func (a applied) ruleFor(r rule, m machine) []tailcfg.FilterRule {
 	return append(rules, a.companions(r, src, m)...)
 }
 
-// companionCapabilities are given to the other end of a capability: whoever may
-// use what a node shares learns that it shares.
+// companionCapabilities are granted in the opposite direction: a node that may use
+// what another node shares learns that it shares.
 var companionCapabilities = map[tailcfg.PeerCapability]tailcfg.PeerCapability{
 	tailcfg.PeerCapabilityTaildrive: tailcfg.PeerCapabilityTaildriveSharer,
 	tailcfg.PeerCapabilityRelay:     tailcfg.PeerCapabilityRelayTarget,
 }
 
-// companions are what m, as a source of r, learns of its destinations.
+// companions returns the rules by which m, as a source of r, learns what its
+// destinations share.
 func (a applied) companions(r rule, src *netipx.IPSet, m machine) (rules []tailcfg.FilterRule) {
 	own := intersection(src, setOfAddrs(m.addrs))
 	if len(own.Ranges()) == 0 {
@@ -158,7 +159,7 @@ func (a applied) ownedBy(login string) *netipx.IPSet {
 	return built(&b)
 }
 
-// meeting are the addresses of the machines that have one of the postures.
+// meeting returns the addresses of the machines that have one of the postures.
 func (a applied) meeting(postures []word) *netipx.IPSet {
 	var b netipx.IPSetBuilder
 	for _, m := range a.machines {

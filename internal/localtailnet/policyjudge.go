@@ -15,10 +15,9 @@ type PolicyNode struct {
 	Routes    []netip.Prefix // that lead through it
 }
 
-// Judge says what a tailnet with these nodes makes of a policy file: the packet
-// filter of each node, by name. The error of a file that is refused is the API's
-// message. owner is the login name of the tailnet's owner, and only people of
-// the domains belong to it.
+// Judge applies a policy file to a tailnet with these nodes and returns the packet
+// filter of each node, by name. The error of a refused file is the API's message.
+// owner is the login name of the tailnet's owner, domains those of its users.
 func Judge(text []byte, owner string, domains []string, nodes []PolicyNode) (filters map[string][]tailcfg.FilterRule, err error) {
 	f, err := readPolicy(text, domains)
 	if err != nil {

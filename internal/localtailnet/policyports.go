@@ -11,8 +11,8 @@ import (
 )
 
 // protocols are those that have a name in a policy file, by their numbers.
-// ICMP is that of IPv4: Tailscale sends no 58 for it, even where the destination
-// is IPv6.
+// icmp is ICMP for IPv4 only: Tailscale does not add 58, even if the destination
+// is an IPv6 address.
 var protocols = map[string][]int{
 	"tcp": {6}, "udp": {17}, "sctp": {132}, "icmp": {1}, "ipv6-icmp": {58},
 	"igmp": {2}, "ipv4": {4}, "ip-in-ip": {4}, "egp": {8}, "igp": {9}, "gre": {47}, "esp": {50}, "ah": {51},

@@ -21,16 +21,15 @@ type policyReader struct {
 	err  error
 }
 
-// refuse keeps what is wrong with the rules. Like Tailscale's, the text names no
-// place.
+// refuse records an error in the rules. Like Tailscale's errors, it names no line.
 func (r *policyReader) refuse(format string, args ...any) {
 	if r.err == nil {
 		r.err = badPolicy(fmt.Sprintf(format, args...))
 	}
 }
 
-// refuseAt keeps what is wrong with the form of the file at an offset. Its text
-// begins with the place, as that of a syntax error does.
+// refuseAt records an error in the structure of the file. Its text begins with the
+// line and column, like a syntax error.
 func (r *policyReader) refuseAt(at int, format string, args ...any) {
 	if r.err != nil {
 		return

@@ -9,8 +9,8 @@ import (
 	"github.com/tailscale/hujson"
 )
 
-// A clue is what a refusal of the API says of a place in the file. Most refusals
-// name no line, but quote what is wrong.
+// A clue is what an error of the API says about the place in the file. Most errors
+// name no line, but quote the word that is wrong.
 type clue struct {
 	quoted []string // must stand there, or a part of it: a host without its port
 	bare   []string // may stand there: what looks like a selector, an address or a domain

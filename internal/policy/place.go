@@ -43,15 +43,15 @@ func (p *Plan) at(at int, text string) diag.Place {
 	return place(p.File.Locate(bytes.Count(before, []byte("\n"))+1, at-bytes.LastIndexByte(before, '\n')), text)
 }
 
-// placeless is an error whose text names no line of what was sent: its places in
+// placelessError is an error whose text names no line of what was sent: its places in
 // the files are said beside it.
-type placeless struct{ error }
+type placelessError struct{ error }
 
-func (e placeless) Error() string {
+func (e placelessError) Error() string {
 	return lineAndColumn.Regexp().ReplaceAllString(e.error.Error(), "$3")
 }
 
-func (e placeless) Unwrap() error { return e.error }
+func (e placelessError) Unwrap() error { return e.error }
 
 // about is the place of what the API says of a user, which may be any selector:
 // where what it names stands first. Of a test it is the address that failed, or

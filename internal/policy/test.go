@@ -45,7 +45,7 @@ var lacking = []int{http.StatusNotFound, http.StatusMethodNotAllowed}
 
 // untested is the problem with an API that does not validate policies.
 func (p *Plan) untested(cause error) error {
-	return problem("no-validation", "this API does not validate policies, so nobody has tested "+p.Path,
+	return problem("no-validation", "this API does not validate policies, so "+p.Path+" was not tested",
 		"Tailscale's own API does; headscale's does not. There, look at the change with action: diff, and let apply find out: what it refuses, it does not apply", cause)
 }
 
@@ -75,7 +75,7 @@ func (p *Plan) refused(cause error, v tsapi.Verdict) error {
 	if places == nil {
 		places = p.inMessage(v.Message)
 	}
-	cause = placeless{cause}
+	cause = placelessError{cause}
 	if isTest {
 		return &diag.Problem{
 			Code: "policy-test-failed", Summary: "the tests of the policy fail", Err: cause, Places: places,

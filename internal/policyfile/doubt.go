@@ -2,12 +2,13 @@ package policyfile
 
 import "slices"
 
-// doubts know why a line may not be so.
+// doubts finds the lines that may be wrong, because the files do not say enough.
 //
-// No file says whose an address of the tailnet is, or who has a role or is in a
-// group of the identity provider. So a rule of the other policy that names one
-// of these may give what a line says that it does not. So may a rule with a
-// condition.
+// They do not say which node has an address of the tailnet, or which user has a
+// role or is in a group of the identity provider. So a line that says "loses" may
+// be wrong if a rule of the new policy names one of these; so may a line that
+// says "gains" because of a rule of the old policy. A rule with a condition
+// (srcPosture, via) has the same effect.
 type doubts struct {
 	c                                *comparison
 	other                            *access
@@ -17,8 +18,8 @@ type doubts struct {
 	looks                            int
 }
 
-// mostLooks bounds how many lines are compared with how many parts. What comes
-// after that is in doubt.
+// mostLooks bounds how often a line is compared with a part. All lines after that
+// are in doubt.
 const mostLooks = 1 << 15
 
 var tailnetBlocks = []string{"100.64.0.0/10", "fd7a:115c:a1e0::/48"}
@@ -55,7 +56,7 @@ func newDoubts(c *comparison, other *access) *doubts {
 	return d
 }
 
-// inTailnet reports whether some addresses of a block are those of nodes.
+// inTailnet reports whether a block has addresses that nodes may have.
 func (b block) inTailnet() bool {
 	for _, text := range tailnetBlocks {
 		if t, _ := parseBlock(text); b.from <= t.to && t.from <= b.to {
@@ -65,7 +66,7 @@ func (b block) inTailnet() bool {
 	return false
 }
 
-// maybe are other atoms that may be the same nodes as some of these.
+// maybe returns the other atoms that may be the same nodes as some of these.
 func (d *doubts) maybe(atoms set) set {
 	all := d.c.u.newSet()
 	for _, pair := range [][2]set{{d.nodes, d.addresses}, {d.addresses, d.nodes}, {d.persons, d.roles}, {d.roles, d.persons}} {
@@ -77,7 +78,7 @@ func (d *doubts) maybe(atoms set) set {
 	return all
 }
 
-// of are the reasons to doubt a line.
+// of returns the reasons to doubt a line.
 func (d *doubts) of(b *bundle) (reasons []string) {
 	if d.vague.len()+len(d.other.conditional) == 0 {
 		return nil
@@ -113,15 +114,15 @@ func (d *doubts) of(b *bundle) (reasons []string) {
 	return reasons
 }
 
-// A doubted line has the sets of a line, and what may be the same nodes.
-type doubted struct {
+// A doubtedLine has the sets of a line, and what may be the same nodes.
+type doubtedLine struct {
 	who, to, maybeWho, maybeTo set
 	ports                      reach
 	isVague                    bool
 }
 
-func (d *doubts) lineOf(b *bundle) *doubted {
-	l := &doubted{who: d.c.from.set(b.who), to: d.c.into.set(b.to), ports: b.ports}
+func (d *doubts) lineOf(b *bundle) *doubtedLine {
+	l := &doubtedLine{who: d.c.from.set(b.who), to: d.c.into.set(b.to), ports: b.ports}
 	if b.own == ownToo {
 		l.to.addAll(l.who.common(d.persons))
 	}
@@ -132,11 +133,12 @@ func (d *doubts) lineOf(b *bundle) *doubted {
 
 // isMet reports whether a part, which leads to dst, may let through some of what
 // the line is about.
-func (l *doubted) isMet(p *part, dst set) bool {
+func (l *doubtedLine) isMet(p *part, dst set) bool {
 	return (p.src.meets(l.who) || p.src.meets(l.maybeWho)) && (dst.meets(l.to) || dst.meets(l.maybeTo))
 }
 
-// destinations are those of a part, with each person's own nodes.
+// destinations returns the destinations of a part, including each person's own
+// nodes.
 func (d *doubts) destinations(p *part) set {
 	if !p.self {
 		return p.dst.set

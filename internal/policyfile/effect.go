@@ -28,9 +28,8 @@ type Line struct {
 	ToExcept  []string `json:"to_except,omitempty"`
 	Ports     []string `json:"ports"` // as grants say them: *, 443, tcp:443
 
-	// Uncertain says why the line may not be so, which no file tells: a rule of the
-	// other policy names a role that these people may have, for example, and gives
-	// them the same.
+	// Uncertain says why the line may be wrong. For example, a rule of the other
+	// policy gives the same access to a role, and the files do not say who has it.
 	Uncertain []string `json:"uncertain,omitempty"`
 
 	At Position `json:"at"` // the rule that says so; one that did, if it is lost
@@ -48,7 +47,8 @@ type Note struct {
 // It knows no nodes, so it tells apart what the files do: the users, groups,
 // tags and addresses they name, and the rest of the members, tags and so on.
 // Everybody whom a file names by a login is taken for a member of the tailnet.
-// Whose an address is, or a role, no file says: see Line.Uncertain.
+// Which node has an address, and which user has a role, the files do not say: see
+// Line.Uncertain.
 //
 // A comparison that would take too long is given up: see Effects.GaveUp. The
 // error is the error of the context.

@@ -7,14 +7,14 @@ import (
 	"github.com/tailscale/hujson"
 )
 
-// SameButLayout reports whether two policies differ in line breaks and blanks at
-// most: sections, names and rules are in the same order, with the same comments.
+// SameButLayout reports whether two policies differ at most in line breaks and
+// blanks. Sections, names and rules are in the same order, with the same comments.
 func SameButLayout(a, b *File) bool {
 	return contentOf("", &a.root, "") == contentOf("", &b.root, "") && a.around().content == b.around().content
 }
 
-// contentOf is a value with its comments and without its layout, but for this:
-// whether a comment stands behind what it follows, or on a line of its own.
+// contentOf returns a value with its comments and without its layout. It only
+// keeps whether a comment follows a value on the same line.
 func contentOf(before string, v *hujson.Value, behind string) string {
 	var b strings.Builder
 	b.WriteString(before)
