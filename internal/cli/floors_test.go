@@ -17,7 +17,8 @@ const module = "github.com/tailjoin/tailjoin/"
 var floors = [][]string{
 	{"diag", "httpurl", "lazy", "nesting", "private", "secret", "retry", "jwk", "sts/ownfile", "tree", "markdown"},
 	{"aws", "ci", "child", "github", "idtoken", "namespace", "oidc", "tsapi", "tailscaled", "sts/keyring"},
-	{"spec", "policyfile", "sts/policy"},
+	{"spec", "policyfile", "issuers", "sts/policy"},
+	{"diagnosis"},
 	{"access", "sts/exchange", "sts/etcd", "sts/azure"},
 	{"join", "authkey", "doctor", "policy", "specs", "trust", "sts/config", "sts/server"},
 	{"cli", "sts"},

@@ -130,9 +130,12 @@ func (w terminal) sameEachTime(text string) string {
 	text = resolver.ReplaceAllString(text, "names are resolved by 127.0.0.53")
 	var b strings.Builder
 	for line := range strings.Lines(text) {
-		public := map[string]string{"control": "https://controlplane.tailscale.com", "issuer": "https://token.actions.githubusercontent.com"}[firstWord(line)]
-		if public == "" {
-			public = "https://api.tailscale.com"
+		public := "https://api.tailscale.com"
+		switch {
+		case strings.Contains(line, "issuer"):
+			public = "https://token.actions.githubusercontent.com"
+		case firstWord(line) == "control":
+			public = "https://controlplane.tailscale.com"
 		}
 		b.WriteString(loopback.ReplaceAllString(line, public))
 	}
