@@ -134,7 +134,7 @@ func TestGitHub_logLineCannotBecomeACommand(t *testing.T) {
 	log.Info("joined\n::error::forged", "node", "a b")
 	log.Warn("100%\nleft")
 	log.Debug("seen\nit")
-	want := "joined : :error: :forged node=\"a b\"\n" +
+	want := "joined ::error::forged node=\"a b\"\n" +
 		"::warning title=tailjoin::100%25%0Aleft\n" +
 		"::debug::seen%0Ait\n"
 	if d := cmp.Diff(want, r.said()); d != "" {

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"strings"
+	"unicode"
 
 	"github.com/sethvargo/go-githubactions"
 	"github.com/tailjoin/tailjoin/internal/secret"
@@ -167,10 +168,16 @@ func workflowCommand(level slog.Level, text string) string {
 }
 
 // noWorkflowCommand breaks both forms of a command: the runner looks for the
-// old one anywhere in a line.
+// old one anywhere in a line, and for :: where the line begins, blanks aside.
+// Elsewhere it is part of an IPv6 address.
 // Source: actions/runner, ActionCommand.cs.
 func noWorkflowCommand(text string) string {
-	return strings.NewReplacer("::", ": :", "##[", "# #[").Replace(printable(text))
+	text = strings.ReplaceAll(printable(text), "##[", "# #[")
+	begin := strings.IndexFunc(text, func(r rune) bool { return !unicode.IsSpace(r) && unicode.IsPrint(r) })
+	if begin < 0 || !strings.HasPrefix(text[begin:], "::") {
+		return text
+	}
+	return text[:begin] + ": :" + text[begin+len("::"):]
 }
 
 // escape is the runner's own encoding of a command's message.

@@ -171,7 +171,10 @@ var forged = map[string][]struct{ text, want string }{
 		{"a\n##vso[task.complete]", "a # #vso[task.complete]"},
 	},
 	"github": {
-		{"::error::forged", ": :error: :forged"}, {"a ##[add-mask]e", "a # #[add-mask]e"}, {"a\n::error::b", "a : :error: :b"},
+		{"::error::forged", ": :error::forged"}, {"a ##[add-mask]e", "a # #[add-mask]e"}, {"a\n::error::b", "a ::error::b"},
+		{" \t\u00a0\u2003\u0085::error::forged", " \t\u00a0\u2003: :error::forged"}, {"\n::error::forged", " : :error::forged"},
+		{"\ufeff\u200b::error::forged", "\ufeff\u200b: :error::forged"},
+		{"joined as web (100.64.0.7, fd7a:115c:a1e0::7)", "joined as web (100.64.0.7, fd7a:115c:a1e0::7)"},
 	},
 }
 
