@@ -175,6 +175,9 @@ func TestGet_explainsARefusalAndDoesNotTryAgain(t *testing.T) {
 		"no such call":       {`404`, false, "no-exchange"},
 		"secret":             {`401{"message":"API token invalid"}`, true, "oauth-refused"},
 		"no call by secrets": {`404`, true, "no-exchange"},
+
+		"Headscale":            {`401Unauthorized`, false, "no-exchange"},
+		"Headscale, by secret": {`401Unauthorized`, true, "no-exchange"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := newAPI(t, c.answer)

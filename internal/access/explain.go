@@ -26,10 +26,12 @@ func Refusal(err error) (*tsapi.Error, bool) {
 	return answer, ok && answer.Status/100 == 4 && !answer.Page && !retry.MayPass(answer.Status)
 }
 
-// elsewhere holds for an API of the user's own that has no such call, as a
-// control server that is not Tailscale's.
+// elsewhere holds for a server of the user's own that has no such call, as a
+// control server that is not Tailscale's. Headscale answers a path below /api that
+// it does not know with 401 and a line of text.
 func (r Request) elsewhere(answer *tsapi.Error) bool {
-	return answer.Status == http.StatusNotFound && r.API.BaseURL != ""
+	hasNoCall := answer.Status == http.StatusNotFound || answer.Status == http.StatusUnauthorized && answer.Foreign
+	return hasNoCall && r.API.BaseURL != ""
 }
 
 func (r Request) noExchange(err error) error {

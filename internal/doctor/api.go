@@ -47,14 +47,14 @@ func (r *Request) reached(a tsapi.Answer) Check {
 	case a.Page:
 		return Check{Name: name, Result: Failed, Code: "web-page", Finding: fmt.Sprintf("%s answers with a web page (status %d)", r.address(), a.Status),
 			Hint: "a proxy, a firewall or a captive portal is between this machine and the API: let this machine reach it, or set HTTPS_PROXY"}
-	case a.Status == http.StatusUnauthorized || a.Status == http.StatusForbidden:
+	case !a.Foreign && (a.Status == http.StatusUnauthorized || a.Status == http.StatusForbidden):
 		return ok(name, fmt.Sprintf("%s answers (%v)", r.address(), a.Took.Round(time.Millisecond)))
 	case a.Status >= 500:
 		return Check{Name: name, Result: Failed, Code: "not-answering", Finding: fmt.Sprintf("%s answers with status %d: %s", r.address(), a.Status, a.Message),
 			Hint: "a server that fails, or a proxy that does not reach it: see https://status.tailscale.com"}
 	default:
 		return Check{Name: name, Result: Failed, Code: "no-exchange",
-			Finding: fmt.Sprintf("%s is not Tailscale's API: it answers with status %d to somebody who does not say who it is", r.address(), a.Status),
+			Finding: fmt.Sprintf("%s is not Tailscale's API: it answers a request without a token with status %d: %s", r.address(), a.Status, a.Message),
 			Hint:    "see api-url and login-server; a control server of one's own mostly has no API of this kind. Or a captive portal answers in its place"}
 	}
 }

@@ -46,7 +46,7 @@ func (r *Request) control(ctx context.Context) Check {
 	switch {
 	case err != nil:
 		c := r.silent(name, err)
-		c.Finding = r.Control + ": " + c.Finding
+		c.Finding, c.Facts = r.Control+": "+c.Finding, nil // which name the API
 		c.Hint = cmp.Or(map[bool]string{true: c.Hint}[c.Code == "not-trusted"], controlHint)
 		return c
 	case keys.PublicKey.IsZero():

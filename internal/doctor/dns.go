@@ -24,7 +24,11 @@ func (r *Request) dns(ctx context.Context) Check {
 	defer cancel()
 	resolvers := nameservers()
 	by := "by " + cmp.Or(strings.Join(resolvers, ", "), "the system's resolver")
-	hosts := hostsOf(r.address(), r.Control)
+	addresses := []string{r.Control}
+	if !r.AuthKey {
+		addresses = []string{r.address(), r.Control}
+	}
+	hosts := hostsOf(addresses...)
 	if len(hosts) == 0 {
 		return skipped(name, "the servers are given by address; names are resolved "+by)
 	}
@@ -34,7 +38,27 @@ func (r *Request) dns(ctx context.Context) Check {
 			return r.unresolved(host, by, resolvers, err)
 		}
 	}
-	return ok(name, fmt.Sprintf("%s: resolved %s (%v)", strings.Join(hosts, ", "), by, time.Since(began).Round(time.Millisecond)))
+	took := time.Since(began).Round(time.Millisecond)
+	if !slices.ContainsFunc(hosts, func(host string) bool { return !inHostsFile(host) }) {
+		by = "by " + hostsFile
+	}
+	return ok(name, fmt.Sprintf("%s: resolved %s (%v)", strings.Join(hosts, ", "), by, took))
+}
+
+const hostsFile = "/etc/hosts"
+
+// inHostsFile reports whether a file has the address of a host, so that no server
+// is asked for it.
+func inHostsFile(host string) bool {
+	raw, _ := os.ReadFile(hostsFile)
+	for line := range strings.Lines(string(raw)) {
+		line, _, _ = strings.Cut(line, "#")
+		isHost := func(name string) bool { return strings.EqualFold(name, host) }
+		if words := strings.Fields(line); len(words) > 1 && slices.ContainsFunc(words[1:], isHost) {
+			return true
+		}
+	}
+	return false
 }
 
 func (r *Request) unresolved(host, by string, resolvers []string, err error) Check {

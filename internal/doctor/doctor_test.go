@@ -219,6 +219,8 @@ func TestRun_findsWhatIsWrong(t *testing.T) {
 			notAsked(changes{"api": doctor.Failed, "exchange": doctor.Failed}), "api", "web-page", "answers with a web page"},
 		"a control server of one's own": {func(t *testing.T, w *world) { w.instead(t, 404, "404 page not found") },
 			notAsked(changes{"api": doctor.Failed, "exchange": doctor.Failed}), "exchange", "no-exchange", "gives no access tokens"},
+		"a Headscale": {func(t *testing.T, w *world) { w.instead(t, 401, "Unauthorized") },
+			notAsked(changes{"api": doctor.Failed, "exchange": doctor.Failed}), "api", "no-exchange", "with status 401: Unauthorized"},
 		"a dead control server": {func(t *testing.T, w *world) { w.Control = "http://" + dead(t) },
 			with(changes{"control": doctor.Failed, "derp": doctor.Skipped}), "control", "not-answering", "connection refused"},
 		"something else in its place": {func(_ *testing.T, w *world) { w.Control = w.IssuerURL },

@@ -17,6 +17,7 @@ type Answer struct {
 	Sent    time.Time     // our clock
 	Took    time.Duration // until the answer began
 	Page    bool          // a proxy or a portal answered with a web page
+	Foreign bool          // an error that is not JSON, as every error of the API is
 }
 
 // Probe asks for a path below /api/v2 and reports the answer. The zero token
@@ -51,7 +52,7 @@ func (c *Client) ask(req *http.Request) (Answer, error) {
 	answer.Date = dateOf(res)
 	if res.StatusCode/100 != 2 || isHTML(res) {
 		e := readError(res)
-		answer.Message, answer.Page = e.Message, e.Page
+		answer.Message, answer.Page, answer.Foreign = e.Message, e.Page, e.Foreign
 	}
 	io.Copy(io.Discard, io.LimitReader(res.Body, longestBody)) // or the connection is of no use to the next
 	return answer, nil

@@ -336,7 +336,7 @@ func TestProbe_reportsWhateverIsAnswered(t *testing.T) {
 	for body, want := range map[string]tsapi.Answer{
 		`200{"devices":[]}`:             {Status: 200, Date: date},
 		`404{"message":"not found"}`:    {Status: 404, Message: "not found", Date: date},
-		`502<html> <p>Bad Gateway</p>`:  {Status: 502, Message: "<html> <p>Bad Gateway</p>", Date: date},
+		`502<html> <p>Bad Gateway</p>`:  {Status: 502, Message: "<html> <p>Bad Gateway</p>", Date: date, Foreign: true},
 		`302{"message":"Moved to ..."}`: {Status: 302, Message: "Moved to ...", Date: date},
 	} {
 		client := answering(t, int(body[0]-'0')*100+int(body[1]-'0')*10+int(body[2]-'0'), body[3:],
