@@ -35,6 +35,7 @@ func (c *checkup) flags(fs *flag.FlagSet) {
 	c.api(fs)
 	c.bySpec(fs)
 	fs.Var(hidden{&c.authKey}, "authkey", "auth key that a join would use, or file:PATH; it is not sent anywhere")
+	fs.StringVar(&c.args, "args", "", "further flags of tailscale up that a join would be given")
 	fs.StringVar(&c.tags, "tags", "", "comma-separated tags that a join would ask for: tag:ci,tag:deploy")
 	c.network, c.scopes, c.form, c.limit = "auto", "auth_keys", "table", 15*time.Second
 	fs.Var(choice{&c.network, []string{"auto", "tun", "userspace"}}, "network", "auto, tun (a network interface must be possible) or userspace")
@@ -72,6 +73,9 @@ func (f *front) doctor(ctx context.Context, args []string) error {
 // checkup checks all that the user said. Who asks may be left out: then what
 // does not need it is looked at.
 func (f *front) checkup(c *checkup) (r doctor.Request, err error) {
+	if err := f.fillWays(&c.inputs, c.upOfArgs()); err != nil {
+		return r, err
+	}
 	identity, err := c.identity()
 	if err != nil {
 		return r, err

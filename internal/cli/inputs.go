@@ -22,6 +22,7 @@ type inputs struct {
 
 	idTokenSource, idTokenBody, idTokenKey string
 	idTokenHeaders                         secret.Text
+	givenToken                             secret.Text // --id-token in args
 	stsURL, stsAudience                    string
 
 	ping, waitFor   string

@@ -161,7 +161,7 @@ func (f *front) idTokens(in *inputs, audience string) (func(context.Context, str
 // it reads is hidden from now on.
 func (f *front) idTokenSource(in *inputs) (idtoken.Source, error) {
 	source, err := idtoken.Choose(idtoken.Env(f.env), idtoken.Wish{
-		Source: in.idTokenSource, Headers: in.idTokenHeaders, Body: in.idTokenBody, Key: in.idTokenKey, STS: in.stsURL, Proxy: f.env(ci.OutputVariable("http-proxy")),
+		Token: in.givenToken, Source: in.idTokenSource, Headers: in.idTokenHeaders, Body: in.idTokenBody, Key: in.idTokenKey, STS: in.stsURL, Proxy: f.env(ci.OutputVariable("http-proxy")),
 		Environ: without(f.Environ, own...),
 	})
 	for _, s := range source.Secrets(idtoken.Env(f.env)) {

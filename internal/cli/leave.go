@@ -7,10 +7,9 @@ import (
 	"os"
 	"time"
 
-	"github.com/kballard/go-shellquote"
 	"github.com/tailjoin/tailjoin/internal/diag"
 	"github.com/tailjoin/tailjoin/internal/join"
-	"github.com/tailjoin/tailjoin/internal/tailscaled"
+	"github.com/tailjoin/tailjoin/internal/secret"
 )
 
 // leaveLimit is below the 45 s that GitHub's runner leaves to a cancelled job.
@@ -27,7 +26,11 @@ func (f *front) leave(ctx context.Context, args []string) error {
 	if err := (parser{fs, f.job, f.leaveWithout}).parse(args); err != nil {
 		return f.help(fs, err)
 	}
-	in.loginServerOfArgs()
+	up := in.upOfArgs()
+	up.AuthKey = secret.Text{} // a leave has no use for it, and its file may be gone
+	if err := f.fillWays(&in, up); err != nil {
+		f.leaveWithout("args", err)
+	}
 	identity, err := in.identity()
 	if err != nil {
 		f.leaveWithout("oauth-client-id or oauth-secret", err)
@@ -76,17 +79,5 @@ func (f *front) sayLeft(mode string, left bool, err error, began time.Time) {
 func (f *front) removeTemp() {
 	if f.job.OwnTemp {
 		os.Remove(f.job.TempDir)
-	}
-}
-
-// loginServerOfArgs finds the server where people who came from tailscale up
-// wrote it. What else stands there was checked, or refused, by the join.
-func (in *inputs) loginServerOfArgs() {
-	words, err := shellquote.Split(in.args)
-	if err != nil || in.loginServer != "" {
-		return
-	}
-	if up, err := tailscaled.ParseUp(words); err == nil {
-		in.loginServer = up.Prefs.ControlURL
 	}
 }

@@ -150,16 +150,36 @@ func seeHelp(fs *flag.FlagSet) string { return "see: tailjoin " + fs.Name() + " 
 const bodyInput = "id-token-body"
 
 // trimFor removes what cannot be meant at the ends of an input, and often cannot
-// be seen there: a line end of a stored variable, a byte order mark of a file.
+// be seen there: a line end of a stored variable, a byte order mark of a file,
+// quotes around all of it.
 func trimFor(input, value string) string {
-	if input == bodyInput {
+	switch input {
+	case bodyInput:
 		return value
+	case "description":
+		return trim(value)
 	}
-	return trim(value)
+	return unquote(trim(value))
 }
 
 func trim(value string) string {
 	return strings.TrimFunc(value, func(r rune) bool { return unicode.IsSpace(r) || isInvisible(r) })
+}
+
+// quotes are pairs that stay around a value which was copied from a script or a
+// web page.
+var quotes = [][2]string{{`"`, `"`}, {`'`, `'`}, {"`", "`"}, {"“", "”"}, {"‘", "’"}}
+
+// unquote removes quotes around a value that has no others.
+func unquote(value string) string {
+	for _, pair := range quotes {
+		inner, opened := strings.CutPrefix(value, pair[0])
+		inner, closed := strings.CutSuffix(inner, pair[1])
+		if opened && closed && !strings.Contains(inner, pair[0]) && !strings.Contains(inner, pair[1]) {
+			return trim(inner)
+		}
+	}
+	return value
 }
 
 // isInvisible holds for control characters, zero-width ones and those that

@@ -45,7 +45,7 @@ func given(t *testing.T, values map[string]string) map[string]*inputs {
 
 // Secrets and variables of CIs often have a line end, files a byte order mark.
 func TestParse_trimsWhatCannotBeMeant(t *testing.T) {
-	for _, ends := range [][2]string{{"", "\n"}, {"", "\r\n"}, {" ", "\t"}, {"\ufeff", "\u200b"}, {"\u00a0", "\u00a0\u2060"}, {"\x00", "\x1b\x7f"}, {"\u202a", "\u202c"}} {
+	for _, ends := range [][2]string{{"", "\n"}, {"", "\r\n"}, {" ", "\t"}, {"\ufeff", "\u200b"}, {"\u00a0", "\u00a0\u2060"}, {"\x00", "\x1b\x7f"}, {"\u202a", "\u202c"}, {`"`, `"`}, {"' ", "'\n"}, {"\ufeff“", "”"}, {"`", "`"}} {
 		wrap := func(value string) string { return ends[0] + value + ends[1] }
 		for way, in := range given(t, map[string]string{
 			"audience": wrap("api.tailscale.com/T1-CNTRL"), "oauth-client-id": wrap("T1-CNTRL"), "expected-tailnet": wrap("example.com"), "id-token-source": wrap("github"),
@@ -112,5 +112,16 @@ func TestParse_saysWhichFormIsWanted(t *testing.T) {
 	}
 	if p := diag.As(newParser(t).args("--authkey=file:/no/such/secret-file")); !strings.Contains(p.Summary, "(a secret)") {
 		t.Errorf("%s", p.Text())
+	}
+}
+
+// A value with quotes inside may mean them.
+func TestParse_keepsQuotesThatMayBeMeant(t *testing.T) {
+	for value, want := range map[string]string{
+		`--hostname="a b"`: `--hostname="a b"`, `"--ssh" "--shields-up"`: `"--ssh" "--shields-up"`, `'--ssh'`: "--ssh", `"`: `"`, `"a'`: `"a'`, `""`: "",
+	} {
+		if got := trimFor("args", value); got != want {
+			t.Errorf("%s became %s, want %s", value, got, want)
+		}
 	}
 }

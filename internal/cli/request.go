@@ -39,7 +39,7 @@ func (f *front) request(ctx context.Context, in *inputs) (join.Request, error) {
 		Timeout:       in.timeout,
 	}
 	for _, fill := range []func(*inputs, *join.Request) error{
-		fillTags, fillTargets, fillSTS, f.fillUp, withinSpec, fillFlags, fillIdentity, checkServers, f.fillInstall,
+		fillTags, fillTargets, fillSTS, f.fillUp, withinSpec, f.fillFlags, fillIdentity, f.useTags, checkServers, f.fillInstall,
 	} {
 		if err := fill(in, &r); err != nil {
 			return join.Request{}, err
@@ -72,36 +72,46 @@ func (f *front) fillUp(in *inputs, r *join.Request) error {
 	if err != nil {
 		return diag.Input("input args cannot be split into words", err.Error())
 	}
-	up, err := tailscaled.ParseUp(append(in.upFlags(r.Tags, spec.Label(f.job.Name)), words...))
+	f.cutHostname(in)
+	up, err := tailscaled.ParseUp(in.upFlags(spec.Label(f.job.Name)), words)
 	if err != nil {
 		return diag.Input("input args cannot be used", "write flags of `tailscale up`, such as --accept-routes --shields-up",
 			diag.Fact{Name: "because", Value: err.Error()})
 	}
-	if err := spec.Hostname(up.Prefs.Hostname); err != nil {
-		return err
+	if name := up.Prefs.Hostname; name != "" { // else it is the machine's
+		if err := spec.Hostname(name); err != nil {
+			return err
+		}
 	}
-	// The key must carry what the node asks for, --advertise-tags among args too.
-	if r.Tags, err = spec.Tags(strings.Join(up.Prefs.AdvertiseTags, ",")); err != nil {
-		return err
+	if up.Prefs.AdvertiseTagsSet { // by args, which win over the input
+		if r.Tags, err = spec.Tags(strings.Join(up.Prefs.AdvertiseTags, ",")); err != nil {
+			return err
+		}
 	}
 	in.loginServer = up.Prefs.ControlURL // that of the input, or of args
 	if up.Prefs.ControlURL == "" {
 		up.Prefs.ControlURL, up.Prefs.ControlURLSet = ipn.DefaultControlURL, true
 	}
-	if !up.AuthKey.IsZero() {
-		in.authKey = up.AuthKey
-	}
 	r.Up = withNetfilter(up, in.netfilter)
-	return nil
+	return f.fillWays(in, up)
 }
 
-// upFlags are the inputs that flags of `tailscale up` exist for.
-func (in *inputs) upFlags(tags []string, name string) []string {
+// cutHostname cuts the input hostname, as tailscale/github-action does.
+func (f *front) cutHostname(in *inputs) {
+	cut, wasLonger := spec.CutHostname(in.hostname)
+	if wasLonger {
+		f.log(in.logMode).Warn("the hostname " + in.hostname + " is longer than a DNS label may be; the node is called " + cut)
+		in.hostname = cut
+	}
+}
+
+// upFlags are the inputs that flags of `tailscale up` exist for. Tags are not
+// among them: see useTags.
+func (in *inputs) upFlags(name string) []string {
 	flags := []string{
 		fmt.Sprintf("--accept-routes=%t", orTrue(in.acceptRoutes)),
 		fmt.Sprintf("--accept-dns=%t", orTrue(in.acceptDNS)),
 		"--hostname=" + cmp.Or(in.hostname, name),
-		"--advertise-tags=" + strings.Join(tags, ","),
 	}
 	if in.loginServer != "" {
 		flags = append(flags, "--login-server="+in.loginServer)
@@ -110,6 +120,23 @@ func (in *inputs) upFlags(tags []string, name string) []string {
 		flags = append(flags, "--exit-node="+in.exitNode)
 	}
 	return flags
+}
+
+// useTags has the node ask for no tags of its own: it has the tags of its auth
+// key, and a control server may refuse a node that asks for tags with a tagged
+// key (Headscale does). As for tailscale/github-action, the input tags is for a
+// key that is made by the join; --advertise-tags in args is for any.
+func (f *front) useTags(in *inputs, r *join.Request) error {
+	byKey, inArgs := !r.Identity.AuthKey.IsZero(), r.Up.Prefs.AdvertiseTagsSet
+	if byKey && !inArgs && len(r.Tags) > 0 {
+		f.log(in.logMode).Info("the input tags is not used: with authkey a node has the tags of its key")
+		r.Tags = nil
+	}
+	r.Up.Prefs.AdvertiseTags, r.Up.Prefs.AdvertiseTagsSet = nil, true
+	if byKey {
+		r.Up.Prefs.AdvertiseTags = r.Tags
+	}
+	return nil
 }
 
 // withNetfilter leaves the host's packet filter alone, unless the node routes
@@ -128,7 +155,7 @@ func withNetfilter(up tailscaled.Up, wish string) tailscaled.Up {
 	return up
 }
 
-func fillFlags(in *inputs, r *join.Request) error {
+func (f *front) fillFlags(in *inputs, r *join.Request) error {
 	words, err := shellquote.Split(in.tailscaledArgs)
 	if err != nil {
 		return diag.Input("input tailscaled-args cannot be split into words", err.Error())
@@ -140,6 +167,21 @@ func fillFlags(in *inputs, r *join.Request) error {
 	}
 	if r.Flags.Userspace {
 		r.Network = tailscaled.WantUserspace
+	}
+	return f.fillStateDir(in, r)
+}
+
+// fillStateDir reads --statedir and --state of tailscaled-args as
+// tailscale/github-action does: without the input statedir it keeps the node's
+// key in memory, unless --state says otherwise.
+func (f *front) fillStateDir(in *inputs, r *join.Request) error {
+	switch flags := r.Flags; {
+	case flags.KeyDir != "":
+		r.StateDir = flags.KeyDir
+	case flags.StateDir != "" && in.stateDir != "":
+		r.StateDir = flags.StateDir
+	case flags.StateDir != "":
+		f.log(in.logMode).Info("--statedir in tailscaled-args does not keep the node's key, which stays in memory; the input statedir keeps it")
 	}
 	return nil
 }

@@ -165,9 +165,10 @@ const longestContent = 64 << 10
 // orContent is a text, or what stands in the file that it names, as tailscale
 // up takes it: file:PATH.
 func orContent(value string) (string, error) {
-	path, ok := strings.CutPrefix(trim(value), "file:")
+	value = unquote(trim(value))
+	path, ok := strings.CutPrefix(value, "file:")
 	if !ok {
-		return trim(value), nil
+		return value, nil
 	}
 	file, err := os.Open(path)
 	if err != nil {
@@ -175,7 +176,7 @@ func orContent(value string) (string, error) {
 	}
 	defer file.Close()
 	raw, err := io.ReadAll(io.LimitReader(file, longestContent))
-	if text := trim(string(raw)); err != nil || text != "" {
+	if text := unquote(trim(string(raw))); err != nil || text != "" {
 		return text, err
 	}
 	return "", fmt.Errorf("%s is empty", path)

@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/kballard/go-shellquote"
 	"github.com/tailjoin/tailjoin/internal/diag"
 	"github.com/tailjoin/tailjoin/internal/idtoken"
 	"github.com/tailjoin/tailjoin/internal/join"
 	"github.com/tailjoin/tailjoin/internal/secret"
 	"github.com/tailjoin/tailjoin/internal/spec"
+	"github.com/tailjoin/tailjoin/internal/tailscaled"
 )
 
 // fillIdentity takes exactly one way to prove who the job is.
@@ -60,7 +62,7 @@ func (in *inputs) identity() (join.Identity, error) {
 	identity := join.Identity{
 		AuthKey:       in.authKey,
 		ClientID:      client.Value,
-		Audience:      cmp.Or(in.audience, "api.tailscale.com/"+client.Value),
+		Audience:      in.audienceFor(client.Value),
 		Ephemeral:     client.Ephemeral,
 		Preauthorized: client.Preauthorized,
 	}
@@ -70,12 +72,66 @@ func (in *inputs) identity() (join.Identity, error) {
 	return in.bySecret(identity)
 }
 
+// upOfArgs finds the login server, and who the job is, where people who came from
+// tailscale up wrote it. What else stands in args is for a join to refuse.
+func (in *inputs) upOfArgs() tailscaled.Up {
+	words, err := shellquote.Split(in.args)
+	if err != nil {
+		return tailscaled.Up{}
+	}
+	up, _ := tailscaled.ParseUp(nil, words)
+	in.loginServer = cmp.Or(in.loginServer, up.Prefs.ControlURL)
+	return up
+}
+
+// fillWays takes from flags of `tailscale up` what the inputs do not say of who the
+// job is.
+func (f *front) fillWays(in *inputs, up tailscaled.Up) error {
+	for _, given := range []struct {
+		flag string
+		from secret.Text
+		to   *secret.Text
+	}{
+		{"auth-key", up.AuthKey, &in.authKey},
+		{"client-secret", up.ClientSecret, &in.oauthSecret},
+	} {
+		if given.from.IsZero() || !given.to.IsZero() {
+			continue
+		}
+		if err := (hidden{given.to}).Set(given.from.Reveal()); err != nil {
+			return diag.Input("--"+given.flag+" in input args cannot be read", err.Error())
+		}
+		f.mask(*given.to)
+	}
+	if in.named != nil { // which decides on both
+		said := &in.named.said
+		said.ClientID, said.Audience = cmp.Or(said.ClientID, up.ClientID), cmp.Or(said.Audience, up.Audience)
+	}
+	in.oauthClientID, in.audience = cmp.Or(in.oauthClientID, up.ClientID), cmp.Or(in.audience, up.Audience)
+	if in.idTokenSource == "" && strings.HasPrefix(up.IDToken.Reveal(), "file:") {
+		in.idTokenSource = up.IDToken.Reveal()
+	} else if in.idTokenSource == "" {
+		in.givenToken = up.IDToken
+		f.mask(in.givenToken)
+	}
+	return nil
+}
+
 // keyOrSecret: `tailscale up` takes an OAuth client's secret in the place of
 // an auth key, so people put it there.
 func (in *inputs) keyOrSecret() {
 	if strings.HasPrefix(in.authKey.Reveal(), "tskey-client-") && in.oauthSecret.IsZero() {
 		in.oauthSecret, in.authKey = in.authKey, secret.Text{}
 	}
+}
+
+// audienceFor is the audience that an ID token is requested for. A token that args
+// holds may have any: "" is that.
+func (in *inputs) audienceFor(client string) string {
+	if in.audience != "" || !in.givenToken.IsZero() {
+		return in.audience
+	}
+	return "api.tailscale.com/" + client
 }
 
 func (in *inputs) bySecret(identity join.Identity) (join.Identity, error) {

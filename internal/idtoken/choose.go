@@ -13,6 +13,7 @@ import (
 // environment speaks of.
 type Wish struct {
 	Source  string      // name of a row; or env:NAME, file:PATH, url:URL, command:WORDS
+	Token   secret.Text // the token itself, instead of a source
 	Headers secret.Text // for url: lines of "Name: value"; ${NAME} is a variable
 	Body    string      // for url: it is sent with POST
 	Key     string      // of the token, in an answer that is JSON; "" tries the usual ones
@@ -39,6 +40,9 @@ var generic = []struct {
 func Choose(env Env, w Wish) (Source, error) {
 	if err := w.check(); err != nil {
 		return Source{}, err
+	}
+	if !w.Token.IsZero() {
+		return given(w), nil
 	}
 	for _, g := range generic {
 		if rest, ok := strings.CutPrefix(w.Source, g.prefix); ok {

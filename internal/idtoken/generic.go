@@ -78,6 +78,14 @@ func withoutSecrets(source string) string {
 
 const variableName lazy.Pattern = `^[A-Za-z_][A-Za-z0-9_]*$`
 
+// given is a source that is a token.
+func given(w Wish) Source {
+	s := own(w, "the flag --id-token", "the flag --id-token")
+	s.Name = "--id-token"
+	s.read = func(j job) (string, error) { return j.Token.Reveal(), nil }
+	return s
+}
+
 // variable is a source that is an environment variable.
 func variable(w Wish, name string) (Source, error) {
 	if !variableName.Matches(name) {

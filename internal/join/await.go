@@ -3,6 +3,7 @@ package join
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -50,12 +51,15 @@ func (j *joining) reach(ctx context.Context, target string) error {
 }
 
 func (j *joining) unreached(what, target string, err error) error {
+	if _, told := errors.AsType[*diag.Problem](err); told {
+		return err
+	}
 	return &diag.Problem{
 		Code:    "not-reachable",
 		Summary: fmt.Sprintf("%s %s had no success within %v", what, target, j.Timeout),
 		Facts:   j.daemon.Findings(context.Background()),
 		Err:     err,
-		Hint: "the node is on the tailnet. See that the policy lets its tags reach the target: " + access.Policy + "\n" +
+		Hint: "the node is on the tailnet. See that the policy lets its tags reach the target: " + j.console(access.Policy) + "\n" +
 			"that the target is up, and that it listens there",
 	}
 }
@@ -65,6 +69,6 @@ func (j *joining) noExitNode(err error) error {
 	defer cancel()
 	offered := strings.Join(j.daemon.ExitNodes(ctx), "\n")
 	return problem("no-exit-node", fmt.Sprintf("%s could not be the exit node within %v", j.Up.ExitNode, j.Timeout),
-		"name a peer that offers one; the policy must let this node's tags use it (autogroup:internet):\n"+access.Policy, err,
+		"name a peer that offers one; the policy must let this node's tags use it (autogroup:internet):\n"+j.console(access.Policy), err,
 		diag.Fact{Name: "offered by", Value: cmp.Or(offered, "no peer that this node may see")})
 }

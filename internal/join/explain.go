@@ -11,8 +11,17 @@ import (
 	"github.com/tailjoin/tailjoin/internal/tsapi"
 )
 
-// keys is the page of Tailscale's admin console where they are.
-const keys = "https://login.tailscale.com/admin/settings/keys"
+// Pages of Tailscale's admin console.
+const (
+	keysPage = "https://login.tailscale.com/admin/settings/keys"
+	logsPage = "https://login.tailscale.com/admin/logs"
+)
+
+// console is a page of Tailscale's admin console, or the control server if that is
+// another one.
+func (j *joining) console(page string) string {
+	return tailscaled.Console(j.Up.Prefs.ControlURL, page)
+}
 
 // explainKey tells a credential that may not make keys from one that may not
 // give these tags.
@@ -34,16 +43,16 @@ func (j *joining) explainLogin(err error) error {
 	switch byKey := !j.Identity.AuthKey.IsZero(); {
 	case aboutTags && byKey:
 		return problem("tags-not-permitted", "the auth key may not give these tags",
-			"leave out tags, since a node has those of its key; or make a key that has them: "+keys, err, j.tags())
+			"leave --advertise-tags out of args, since a node has the tags of its key; or make a key that has them: "+j.console(keysPage), err, j.tags())
 	case aboutTags:
 		return j.Identity.asking(j.Deps).TagsRefused(err, j.Tags)
 	case byKey:
 		return problem("login-refused", "the control server refused this node",
-			"the auth key may be used up, expired, revoked or of another tailnet: "+keys, err)
+			"the auth key may be used up, expired, revoked or of another tailnet: "+j.console(keysPage), err)
 	default:
 		return problem("login-refused", "the control server refused this node",
 			"its key was made seconds ago, so it is the tailnet that says no. The cause is all it says; its log may say more:\n"+
-				"https://login.tailscale.com/admin/logs", err, j.tags())
+				j.console(logsPage), err, j.tags())
 	}
 }
 

@@ -15,10 +15,14 @@ import (
 // newLeaving takes the identity from the session only if the inputs name no
 // client. The address of the API always comes from the inputs: the session is
 // data that any step may have changed, and neither a secret nor an ID token must
-// go where it points.
+// go where it points. A join by auth key has no identity at any API, whatever the
+// inputs of the leave name.
 func newLeaving(s *session, r LeaveRequest, d Deps) *leaving {
 	i := r.Identity
-	if i.ClientID == "" && i.Secret.IsZero() {
+	switch {
+	case s.ByKey:
+		i = Identity{}
+	case !i.isKnownToAPI():
 		i.ClientID, i.Audience = s.ClientID, s.Audience
 	}
 	return &leaving{Deps: d, session: s, identity: i, cacheDir: r.CacheDir, final: true}
@@ -76,6 +80,9 @@ func (l *leaving) logOut(ctx context.Context) error {
 	case l.session.Node == "":
 		return err
 	}
+	if !l.identity.isKnownToAPI() {
+		return fmt.Errorf("the node stays until the control server notices that it is gone, or for good if its auth key is not ephemeral: %w", err)
+	}
 	l.Log.Info("the daemon did not log out; deleting the node through the API", "cause", err)
 	if apiErr := l.byAPI(ctx); apiErr != nil {
 		return fmt.Errorf("the node stays until Tailscale notices that it is gone, since it is ephemeral: %w", errors.Join(err, apiErr))
@@ -86,13 +93,18 @@ func (l *leaving) logOut(ctx context.Context) error {
 func (l *leaving) byDaemon(ctx context.Context) error {
 	state := l.session.Daemon
 	daemon := tailscaled.Attach(l.session.dir.Path, state.Socket, state.PID)
+	daemon.Session = l.session.dir
 	settled := l.session.Node != "" || l.settle(ctx, daemon)
 	ctx, cancel := context.WithTimeout(ctx, l.limits.logOut)
 	defer cancel()
-	if err := daemon.LogOut(ctx); err != nil || settled {
+	if err := daemon.LogOut(ctx); err != nil {
 		return err
 	}
-	return errUnsettled
+	l.warnOfKeptNode(daemon)
+	if !settled {
+		return errUnsettled
+	}
+	return nil
 }
 
 // settle waits for a login that is under way, and notes the node that came of
@@ -205,9 +217,15 @@ func (l *leaving) revokeWith(ctx context.Context, key keyState) error {
 	return errors.Join(errs...)
 }
 
+// errNoIdentity keeps an ID token from being requested, and sent, for no client.
+var errNoIdentity = errors.New("this session has no client for Tailscale's API")
+
 func (l *leaving) accessToken(ctx context.Context) (tsapi.AccessToken, error) {
 	if !l.access.IsZero() {
 		return l.access, nil
+	}
+	if !l.identity.isKnownToAPI() {
+		return tsapi.AccessToken{}, errNoIdentity
 	}
 	token, err := l.identity.asking(l.Deps).Get(ctx)
 	if err == nil {

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/tailjoin/tailjoin/internal/idtoken"
 	"github.com/tailjoin/tailjoin/internal/secret"
 	"github.com/tailjoin/tailjoin/internal/tsapi"
 	"tailscale.com/ipn"
@@ -37,6 +38,35 @@ func TestNewLeaving_takesTheClientFromTheSessionAndNeverTheServer(t *testing.T) 
 		if l.identity.ClientID != tt.wantClient || l.identity.Audience != tt.wantAudience || l.API != api {
 			t.Errorf("%s: client %q, audience %q, API %v", name, l.identity.ClientID, l.identity.Audience, l.API)
 		}
+	}
+}
+
+// An ID token without a client to use it with is for no one: it must not be
+// requested. The session here says that there is a key to revoke.
+func TestLeaving_afterAJoinByAuthKey_asksForNoIDToken(t *testing.T) {
+	for name, given := range map[string]Identity{
+		"nothing is given":   {},
+		"a client is given":  {ClientID: "T1-CNTRL", Audience: "api.tailscale.com/T1-CNTRL"},
+		"a secret is given":  {Secret: secret.New("tskey-client-x-y")},
+		"an audience, alone": {Audience: "api.tailscale.com/"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := mustSession(t)
+			mustDo(t, s.note(func(r *record) { r.ByKey, r.Login, r.Node, r.Key = true, true, "n1", keyState{Tries: 1, ID: "k1"} }))
+			server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { t.Error("the API was asked for", r.URL) }))
+			defer server.Close()
+			d := quietDeps()
+			d.API, d.Mask = &tsapi.Client{BaseURL: server.URL}, func(secret.Text) {}
+			d.IDToken = func(context.Context, string) (idtoken.Token, error) {
+				t.Error("an ID token was requested")
+				return idtoken.Token{}, nil
+			}
+			l := newLeaving(s, LeaveRequest{Identity: given}, d)
+			l.limits = hasty
+			if l.logOut(t.Context()) == nil || l.revoke(t.Context()) == nil {
+				t.Error("a node or a key that stays is not reported")
+			}
+		})
 	}
 }
 

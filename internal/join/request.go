@@ -55,6 +55,10 @@ type Identity struct {
 	Preauthorized bool // no administrator needs to approve it
 }
 
+// isKnownToAPI reports whether Tailscale's API can be asked for an access token
+// for the identity. A bearer of an auth key is unknown there.
+func (i Identity) isKnownToAPI() bool { return i.ClientID != "" || !i.Secret.IsZero() }
+
 // Deps are the doors that a verb goes through.
 type Deps struct {
 	IDToken func(ctx context.Context, audience string) (idtoken.Token, error)

@@ -68,10 +68,11 @@ func reserve(timeout time.Duration) time.Duration {
 
 // known is what Leave will need, as far as it is known before anything is done.
 func (r Request) known() record {
+	server := r.Up.Prefs.ControlURL
 	if !r.Identity.AuthKey.IsZero() {
-		return record{}
+		return record{ByKey: true, Server: server}
 	}
-	return record{ClientID: r.Identity.ClientID, Audience: r.Identity.Audience}
+	return record{ClientID: r.Identity.ClientID, Audience: r.Identity.Audience, Server: server}
 }
 
 var errTimeout = errors.New("the time limit of the join is over")
@@ -124,6 +125,7 @@ func (j *joining) logIn(ctx context.Context, key func() (secret.Text, error), lo
 		return j.explainLogin(err)
 	}
 	j.result.Node = node
+	j.sayWhetherNodeStays()
 	return j.session.note(func(r *record) {
 		r.Node = node.ID
 		r.Key.Used = j.StateDir == "" // a node that is known by its state needs no key

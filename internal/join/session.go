@@ -35,6 +35,8 @@ type record struct {
 
 	ClientID string `json:"clientID,omitempty"` // what Leave needs to act as Run did
 	Audience string `json:"audience,omitempty"`
+	ByKey    bool   `json:"byKey,omitempty"`  // by an auth key of the user's
+	Server   string `json:"server,omitempty"` // the control server, for people to read
 
 	Key    keyState    `json:"key"`
 	Daemon daemonState `json:"daemon"`

@@ -23,7 +23,7 @@ func (t *Tailnet) netmap(self *node) *tailcfg.MapResponse {
 		DNSConfig: &tailcfg.DNSConfig{
 			Proxied: true,
 			Domains: []string{t.opts.Domain},
-			Routes:  map[string][]*dnstype.Resolver{t.opts.Domain: nil}, // nil: the node answers from its netmap
+			Routes:  t.dnsRoutes(),
 		},
 	}
 	t.state.read(func() {
@@ -35,6 +35,17 @@ func (t *Tailnet) netmap(self *node) *tailcfg.MapResponse {
 	})
 	t.withFunnel(m)
 	return m
+}
+
+// dnsRoutes are DNS servers by domain. Without any a node answers from its netmap.
+func (t *Tailnet) dnsRoutes() map[string][]*dnstype.Resolver {
+	routes := map[string][]*dnstype.Resolver{t.opts.Domain: nil}
+	for domain, servers := range t.opts.SplitDNS {
+		for _, server := range servers {
+			routes[domain] = append(routes[domain], &dnstype.Resolver{Addr: server})
+		}
+	}
+	return routes
 }
 
 // self is the node as it is told about itself.

@@ -43,6 +43,9 @@ type Options struct {
 	// as fast as can be.
 	Bandwidth int64
 
+	// SplitDNS are DNS servers by the domain that nodes ask them about.
+	SplitDNS map[string][]string
+
 	// Grants returns the app capabilities that src holds at dst; WhoIs shows
 	// them there. Nil grants none. It must not call methods of the Tailnet.
 	Grants func(src, dst Node) tailcfg.PeerCapMap

@@ -10,7 +10,7 @@ import (
 
 // docs/errors.md shows the problems of this package as they are rendered here.
 func TestErrorsPage_showsWhatIsRendered(t *testing.T) {
-	_, tag := spec.Tags("ci")
+	_, tag := spec.Tags("ci_cd")
 	read := func(from, to string) error {
 		_, err := spec.ReadFile(".tailjoin.hujson", []byte(strings.Replace(everything, from, to, 1)))
 		return err

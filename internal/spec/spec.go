@@ -28,11 +28,15 @@ func List(value string) []string {
 	return items
 }
 
-// Tags reads a comma-separated list of tags such as "tag:ci,tag:deploy".
+// Tags reads a comma-separated list of tags such as "tag:ci,tag:deploy". As for
+// `tailscale up`, the prefix may be left out: "ci".
 func Tags(value string) ([]string, error) {
 	tags := List(value)
-	for _, tag := range tags {
-		if err := tailcfg.CheckTag(tag); err != nil {
+	for i, tag := range tags {
+		if !strings.Contains(tag, ":") {
+			tags[i] = "tag:" + tag
+		}
+		if err := tailcfg.CheckTag(tags[i]); err != nil {
 			return nil, diag.Input(fmt.Sprintf("%q is not a tag", tag),
 				"a tag is written tag:name, with letters, digits and hyphens, as in the tailnet policy:\n  tags: \"tag:ci,tag:deploy\"",
 				diag.Fact{Name: "because", Value: err.Error()})
@@ -42,14 +46,26 @@ func Tags(value string) ([]string, error) {
 	return slices.Compact(tags), nil
 }
 
-// Hostname checks a name that the user chose.
+// Hostname checks a name that the user chose, as `tailscale up` does. The control
+// server makes a hyphen of a dot in it.
 func Hostname(name string) error {
-	if err := dnsname.ValidLabel(name); err != nil {
-		return diag.Input(fmt.Sprintf("hostname %q is not a DNS label", name),
-			"use letters, digits and hyphens, 63 at most, for instance "+Label(name),
+	if err := dnsname.ValidHostname(name); err != nil {
+		return diag.Input(fmt.Sprintf("hostname %q is not a DNS name", name),
+			"use letters, digits and hyphens, 63 at most between two dots, for instance "+Label(name),
 			diag.Fact{Name: "because", Value: err.Error()})
 	}
 	return nil
+}
+
+// longestHostname is where tailscale/github-action cuts its input.
+const longestHostname = 63
+
+// CutHostname cuts a name that is too long for a DNS label. It reports whether it did.
+func CutHostname(name string) (cut string, wasLonger bool) {
+	if len(name) <= longestHostname {
+		return name, false
+	}
+	return strings.TrimRight(name[:longestHostname], "-."), true
 }
 
 // Label makes a DNS label of any text: what nobody chose is not refused.

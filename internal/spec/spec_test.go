@@ -19,27 +19,40 @@ func wantInput(t *testing.T, err error, part string) {
 }
 
 func TestTags(t *testing.T) {
-	got, err := spec.Tags(" tag:deploy, tag:ci,,tag:ci ")
+	got, err := spec.Tags(" tag:deploy, ci,,tag:ci ") // the prefix is optional, as for tailscale up
 	if err != nil {
 		t.Fatal(err)
 	}
 	if d := cmp.Diff([]string{"tag:ci", "tag:deploy"}, got); d != "" {
 		t.Error(d)
 	}
-	for _, bad := range []string{"ci", "tag:", "tag:-x", "tag:a b", "Tag:ci"} {
+	for _, bad := range []string{"2ci", "tag:", "tag:-x", "tag:a b", "Tag:ci", "tags:ci"} {
 		_, err := spec.Tags("tag:ok," + bad)
 		wantInput(t, err, bad)
 	}
 }
 
 func TestHostname(t *testing.T) {
-	for _, good := range []string{"a", "web-1", strings.Repeat("x", 63)} {
+	for _, good := range []string{"a", "web-1", "ci-ubuntu-24.04", "ip-10-0-0-7.eu-west-1.compute.internal", "a.b.", strings.Repeat("x", 63)} {
 		if err := spec.Hostname(good); err != nil {
 			t.Errorf("%q: %v", good, err)
 		}
 	}
-	for _, bad := range []string{"a.b", "-a", "a_b", "a b", strings.Repeat("x", 64)} {
+	for _, bad := range []string{"", "a..b", ".", "-a", "a.-b", "a_b", "a b", strings.Repeat("x", 64), strings.Repeat("x.", 127) + "xx"} {
 		wantInput(t, spec.Hostname(bad), bad)
+	}
+}
+
+// As tailscale/github-action, but for an end that no name may have.
+func TestCutHostname(t *testing.T) {
+	long := strings.Repeat("x", 62)
+	for name, want := range map[string]string{
+		"web": "web", long + "y": long + "y", long + "yz": long + "y", long + ".com": long, long[1:] + "-.com": long[1:], "a.b": "a.b",
+	} {
+		cut, wasLonger := spec.CutHostname(name)
+		if cut != want || wasLonger != (name != want) || spec.Hostname(cut) != nil {
+			t.Errorf("%s became %s, cut: %t", name, cut, wasLonger)
+		}
 	}
 }
 

@@ -88,8 +88,9 @@ func (s Spec) tailnetConflict(said Said) *conflict {
 }
 
 func (s Spec) tagsConflict(said Said) *conflict {
+	own, _ := Tags(strings.Join(s.Tags, ",")) // a spec may leave out the prefix
 	for _, tag := range said.Tags {
-		if !slices.Contains(s.Tags, tag) {
+		if !slices.Contains(own, tag) {
 			return &conflict{"tags", strings.Join(said.Tags, ", "), strings.Join(s.Tags, ", ")}
 		}
 	}

@@ -22,6 +22,7 @@ func TestWithin_refusesWhatGoesBeyond(t *testing.T) {
 		"not ephemeral":            {corp, spec.Said{ClientID: "T1-CNTRL?ephemeral=false"}, "oauth-client-id"},
 		"not ephemeral, as in it":  {lasting, spec.Said{ClientID: "T1-CNTRL?ephemeral=false"}, ""},
 		"ephemeral after all":      {lasting, spec.Said{ClientID: "T1-CNTRL?ephemeral=true"}, ""},
+		"bare tags of the spec":    {spec.Spec{ClientID: "T1-CNTRL", Tags: []string{"ci"}}, spec.Said{Tags: []string{"tag:ci"}}, ""},
 		"fewer tags":               {corp, spec.Said{Tags: []string{"tag:deploy"}}, ""},
 		"another tag":              {corp, spec.Said{Tags: []string{"tag:ci", "tag:admin"}}, "tags"},
 		"the same audience":        {corp, spec.Said{Audience: "api.tailscale.com/T1-CNTRL"}, ""},

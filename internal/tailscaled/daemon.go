@@ -1,6 +1,7 @@
 package tailscaled
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,6 +25,7 @@ type Config struct {
 	Socket   string       // "" is SocketIn(Dir)
 	Short    ShortPath
 	StateDir string   // "" keeps the node's key in memory only, which also makes it ephemeral
+	FilesDir string   // for the daemon's other files, if there is no StateDir; "" is in Dir
 	Args     []string // the user's own flags for tailscaled; they win over ours
 	Env      []string // NAME=VALUE: proxies and TS_* settings; never a secret
 	Proxy    string   // host:port of the SOCKS5 and HTTP proxy; "" is none
@@ -42,6 +44,7 @@ type Daemon struct {
 
 	process process
 	dir     string
+	server  string // the login server's address, as Prepare was given it
 }
 
 // Names of what lies in a session's directory.
@@ -86,6 +89,15 @@ func (c Config) service(ctx context.Context) (*Daemon, error) {
 	return d, nil
 }
 
+// KeptDir is the directory outside of Dir that the daemon writes to, "" if there is
+// none. A daemon that runs as nobody could not.
+func (c Config) KeptDir() string {
+	if c.Rights.Nobody {
+		return c.StateDir
+	}
+	return cmp.Or(c.StateDir, c.FilesDir)
+}
+
 // prepare lays out the directory: the link by which the daemon is known, and
 // the few programs that it may call.
 func (c Config) prepare() error {
@@ -94,8 +106,8 @@ func (c Config) prepare() error {
 			return err
 		}
 	}
-	if c.StateDir != "" {
-		os.MkdirAll(c.StateDir, 0o700) // the user's, before root's daemon makes it its own; if we may not, the daemon may
+	if kept := c.KeptDir(); kept != "" {
+		os.MkdirAll(kept, 0o700) // the user's, before root's daemon makes it its own; if we may not, the daemon may
 	}
 	return errors.Join(c.Short.make(c.Dir), c.Binary.linkDaemon(c.Dir), c.makeLog())
 }

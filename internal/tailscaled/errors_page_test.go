@@ -35,9 +35,11 @@ func TestErrorsPage_showsWhatIsRendered(t *testing.T) {
 	onRunner := Install{CacheDir: "/home/runner/work/_temp/tj-zX6yOm/cache", goos: "linux", goarch: "amd64"}
 
 	diagtest.Samples(t, "tailscaled",
-		needsApproval(),
+		needsApproval(""),
 		died(t),
-		notControl("404 Not Found"),
+		notControl("https://headscale.example.com/web", "404 Not Found"),
+		notTrusted("https://headscale.example.com", "x509: certificate signed by unknown authority"),
+		noAnswer("https://headscale.example.com", "dial tcp: lookup headscale.example.com: no such host"),
 
 		from(Install{Mode: Never}),
 		from(Install{Path: "/opt/tailscale/1.98.4"}),

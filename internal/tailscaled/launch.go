@@ -64,8 +64,11 @@ func (c Config) flags() []string {
 	if c.Rights.Nobody {
 		flags = append(flags, "--statedir="+state)
 	}
+	if kept := c.KeptDir(); kept != "" {
+		flags = append(flags, "--statedir="+kept)
+	}
 	if c.StateDir != "" {
-		flags = append(flags, "--statedir="+c.StateDir, "--state="+filepath.Join(c.StateDir, "tailscaled.state"))
+		flags = append(flags, "--state="+filepath.Join(c.StateDir, stateName))
 	}
 	if c.Proxy != "" {
 		flags = append(flags, "--socks5-server="+c.Proxy, "--outbound-http-proxy-listen="+c.Proxy)

@@ -35,7 +35,8 @@ type Login struct {
 	ctx    context.Context         // of the events
 	cancel context.CancelCauseFunc // ends them
 
-	wrong *time.Timer // until the login server's address is taken to be wrong; nil if it is not in doubt
+	server string // the login server's address
+	wrong  *doubt // whether that is right; nil if it is not in doubt
 }
 
 // A gaveUp is the cause by which a login ends its own events.
@@ -52,6 +53,7 @@ func (d *Daemon) Prepare(ctx context.Context, prefs *ipn.MaskedPrefs) (*Login, e
 	if _, err := d.Local.EditPrefs(ctx, prefs); err != nil {
 		return nil, d.explain(fmt.Errorf("setting the daemon's preferences: %w", err))
 	}
+	d.server = prefs.ControlURL
 	return d.watch(ctx)
 }
 
@@ -73,13 +75,11 @@ func (d *Daemon) watch(ctx context.Context) (*Login, error) {
 		cancel(nil)
 		return nil, d.explain(fmt.Errorf("watching the daemon: %w", err))
 	}
-	return &Login{daemon: d, events: events, ctx: ctx, cancel: cancel}, nil
+	return &Login{daemon: d, events: events, ctx: ctx, cancel: cancel, server: d.server}, nil
 }
 
 func (l *Login) close() {
-	if l.wrong != nil {
-		l.wrong.Stop()
-	}
+	l.trustServer()
 	l.events.Close()
 	l.cancel(nil)
 }
@@ -219,7 +219,7 @@ func (l *Login) wait(patience time.Duration) error {
 		if err != nil {
 			return l.ended(err)
 		}
-		done, err := judge(event)
+		done, err := l.judge(event)
 		if done || err != nil {
 			return err
 		}
@@ -238,13 +238,16 @@ func (l *Login) ended(err error) error {
 	if own, ok := errors.AsType[*gaveUp](context.Cause(l.ctx)); ok {
 		return own.error
 	}
+	if l.wrong != nil && errors.Is(l.ctx.Err(), context.DeadlineExceeded) {
+		return l.wrong.err
+	}
 	return fmt.Errorf("waiting for the tailnet: %w", err)
 }
 
 var errBrowser = errors.New("the control server asks for a login by browser: it did not take the auth key")
 
 // judge says whether an event ends the wait, and how.
-func judge(event ipn.Notify) (done bool, err error) {
+func (l *Login) judge(event ipn.Notify) (done bool, err error) {
 	if isRateLimited(event) {
 		return false, nil
 	}
@@ -261,7 +264,7 @@ func judge(event ipn.Notify) (done bool, err error) {
 	case ipn.Running:
 		return true, nil
 	case ipn.NeedsMachineAuth:
-		return true, needsApproval()
+		return true, needsApproval(l.server)
 	default:
 		return false, nil
 	}
@@ -271,12 +274,14 @@ func isRateLimited(event ipn.Notify) bool {
 	return event.ErrMessage != nil && strings.HasPrefix(*event.ErrMessage, rateLimited)
 }
 
-func needsApproval() error {
+func needsApproval(server string) error {
+	keys := Console(server, "https://login.tailscale.com/admin/settings/keys")
+	management := Console(server, "https://login.tailscale.com/admin/settings/device-management")
 	return &diag.Problem{
 		Code:    "needs-approval",
 		Summary: "the tailnet wants an administrator to approve this node",
-		Hint: "leave out preauthorized=false, or make the auth key a pre-approved one: https://login.tailscale.com/admin/settings/keys\n" +
-			"Or switch device approval off: https://login.tailscale.com/admin/settings/device-management",
+		Hint: "leave out preauthorized=false, or make the auth key a pre-approved one: " + keys + "\n" +
+			"Or switch device approval off: " + management,
 	}
 }
 

@@ -1,6 +1,7 @@
 package tailscaled
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tailjoin/tailjoin/internal/diag"
 	"tailscale.com/ipn/ipnstate"
 	"tailscale.com/tailcfg"
 )
@@ -18,8 +20,8 @@ import (
 // a packet that got no answer, a connection that was refused.
 const pause = 100 * time.Millisecond
 
-// until tries until it has success or ctx ends. The error is that of the last
-// try which ctx did not cut short: it says more.
+// until tries until it has success, a try returns a Problem, or ctx ends. The
+// error is that of the last try which ctx did not cut short: it says more.
 func until[T any](ctx context.Context, try func(context.Context) (T, error)) (T, error) {
 	var last error
 	for {
@@ -30,7 +32,7 @@ func until[T any](ctx context.Context, try func(context.Context) (T, error)) (T,
 		if last == nil || ctx.Err() == nil {
 			last = err
 		}
-		if !rest(ctx) {
+		if _, isFinal := errors.AsType[*diag.Problem](err); isFinal || !rest(ctx) {
 			return value, last
 		}
 	}
@@ -185,10 +187,13 @@ func (d *Daemon) reachOnce(ctx context.Context, target string, throughOS bool) e
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	conn, err := d.connect(ctx, target, throughOS)
-	if err != nil {
+	switch {
+	case err == nil:
+		return conn.Close()
+	case throughOS:
 		return err
 	}
-	return conn.Close()
+	return cmp.Or(d.checkResolver(ctx, target, err), err)
 }
 
 func (d *Daemon) connect(ctx context.Context, target string, throughOS bool) (net.Conn, error) {

@@ -140,3 +140,18 @@ func (d *Daemon) lastNetcheck() string {
 	}
 	return found
 }
+
+// IsKept reports whether the control server kept the node as it logged out: to a
+// machine whose node it removed it does not say that the machine is authorized.
+// The daemon tells that to its log alone.
+// Source: tailscale.com v1.102, control/controlclient (doLogin); Headscale 0.29, hscontrol (handleLogout).
+func (d *Daemon) IsKept() bool {
+	loggedOut, kept := false, false
+	for _, line := range d.logLines() {
+		loggedOut = loggedOut || strings.Contains(line, "control: logging out...")
+		if loggedOut && strings.Contains(line, "RegisterReq: got response;") {
+			kept = strings.Contains(line, "machineAuthorized=true")
+		}
+	}
+	return kept
+}

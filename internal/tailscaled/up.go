@@ -5,12 +5,13 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"net/netip"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/tailjoin/tailjoin/internal/secret"
 	"tailscale.com/ipn"
+	"tailscale.com/net/netutil"
 	"tailscale.com/types/opt"
 	"tailscale.com/types/preftype"
 )
@@ -18,10 +19,16 @@ import (
 // An Up is what flags of `tailscale up` ask for.
 type Up struct {
 	Prefs    ipn.MaskedPrefs
-	ExitNode string      // IP, name, or auto:any; a name is known only once the node runs
-	AuthKey  secret.Text // from --auth-key
-	Needs    string      // the flag that asks for a feature which the small build lacks
-	Firewall bool        // --netfilter-mode asks for the host's packet filter
+	ExitNode string // IP, name, or auto:any; a name is known only once the node runs
+	Needs    string // the flag that asks for a feature which the small build lacks
+	Firewall bool   // --netfilter-mode asks for the host's packet filter
+
+	// Ways to log in. The secrets may be file:PATH.
+	AuthKey, ClientSecret, IDToken secret.Text
+	ClientID, Audience             string
+
+	routes          string // of --advertise-routes
+	asksForExitNode bool   // --advertise-exit-node
 }
 
 // A setting puts a flag's value into the preferences.
@@ -49,8 +56,8 @@ var settings = map[string]setting{
 	"advertise-connector": needing(prefBool(func(p *ipn.MaskedPrefs, on bool) {
 		p.AppConnector.Advertise, p.AppConnectorSet = on, true
 	})),
-	"advertise-exit-node": needing(boolean((*Up).advertiseExitNode)),
-	"advertise-routes":    needing(text((*Up).advertiseRoutes)),
+	"advertise-exit-node": needing(boolean(func(up *Up, on bool) error { up.asksForExitNode, up.Prefs.AdvertiseRoutesSet = on, true; return nil })),
+	"advertise-routes":    needing(text(func(up *Up, v string) error { up.routes, up.Prefs.AdvertiseRoutesSet = v, true; return nil })),
 	"advertise-tags":      text((*Up).advertiseTags),
 	"netfilter-mode":      text((*Up).netfilterMode),
 	"login-server":        text(func(up *Up, v string) error { up.Prefs.ControlURL, up.Prefs.ControlURLSet = v, true; return nil }),
@@ -59,17 +66,35 @@ var settings = map[string]setting{
 	"exit-node":           text(func(up *Up, v string) error { up.ExitNode = v; return nil }),
 	"auth-key":            text(func(up *Up, v string) error { up.AuthKey = secret.New(v); return nil }),
 	"authkey":             text(func(up *Up, v string) error { up.AuthKey = secret.New(v); return nil }),
+	"client-id":           text(func(up *Up, v string) error { up.ClientID = v; return nil }),
+	"client-secret":       text(func(up *Up, v string) error { up.ClientSecret = secret.New(v); return nil }),
+	"audience":            text(func(up *Up, v string) error { up.Audience = v; return nil }),
+	"id-token":            text(func(up *Up, v string) error { up.IDToken = secret.New(v); return nil }),
 
 	"accept-risk":  text(nothing[string]),
-	"timeout":      text(nothing[string]),
+	"timeout":      text(isDuration),
 	"force-reauth": boolean(nothing[bool]),
-	"host-routes":  boolean(nothing[bool]),
+	"host-routes":  boolean(hostRoutes),
 	"json":         boolean(nothing[bool]),
 	"qr":           boolean(nothing[bool]),
+	"qr-format":    text(nothing[string]),
 	"reset":        boolean(nothing[bool]),
 }
 
 func nothing[T any](*Up, T) error { return nil }
+
+// isDuration: the input timeout bounds the join.
+func isDuration(_ *Up, value string) error {
+	_, err := time.ParseDuration(value)
+	return err
+}
+
+func hostRoutes(_ *Up, on bool) error {
+	if !on {
+		return errors.New("only true is possible")
+	}
+	return nil
+}
 
 func text(set func(*Up, string) error) setting { return setting{set: set} }
 
@@ -89,26 +114,55 @@ func prefBool(set func(*ipn.MaskedPrefs, bool)) setting {
 	return boolean(func(up *Up, on bool) error { set(&up.Prefs, on); return nil })
 }
 
-// ParseUp reads flags of `tailscale up`. An error names the flag.
-func ParseUp(args []string) (Up, error) {
+// ParseUp reads flags of `tailscale up`: defaults, then the user's own, which win
+// and of which none may stand there twice. An error names the flag.
+func ParseUp(defaults, own []string) (Up, error) {
 	var up Up
+	for _, args := range [][]string{defaults, own} {
+		if err := up.parse(args); err != nil {
+			return Up{}, err
+		}
+	}
+	return up, up.combine()
+}
+
+func (up *Up) parse(args []string) error {
 	flags := flag.NewFlagSet("tailscale up", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	for name, s := range settings {
-		define(flags, name, s, &up)
+		define(flags, name, s, up)
 	}
 	if err := flags.Parse(args); err != nil {
-		return Up{}, err
+		return err
 	}
 	if flags.NArg() > 0 {
-		return Up{}, fmt.Errorf("%q is no flag of `tailscale up`", flags.Arg(0))
+		return fmt.Errorf("%q is no flag of `tailscale up`", flags.Arg(0))
 	}
-	return up, nil
+	return nil
+}
+
+// combine is about flags that depend on one another.
+func (up *Up) combine() (err error) {
+	if up.Prefs.ExitNodeAllowLANAccess && up.ExitNode == "" {
+		return errors.New("--exit-node-allow-lan-access can only be used with --exit-node")
+	}
+	up.Prefs.AdvertiseRoutes, err = netutil.CalcAdvertiseRoutes(strings.Join(splitList(up.routes), ","), up.asksForExitNode)
+	return err
+}
+
+// isAsked reports whether a value asks for what a flag is for.
+func isAsked(s setting, value string) bool {
+	on, err := strconv.ParseBool(value)
+	return value != "" && (!s.isBool || err != nil || on)
 }
 
 func define(flags *flag.FlagSet, name string, s setting, up *Up) {
+	given := false
 	set := func(value string) error {
-		if s.needs && value != "false" && value != "" {
+		if given { // as tailscale refuses it
+			return errors.New("the flag is given more than once")
+		}
+		if given = true; s.needs && isAsked(s, value) {
 			up.Needs = name
 		}
 		return s.set(up, value)
@@ -122,27 +176,6 @@ func define(flags *flag.FlagSet, name string, s setting, up *Up) {
 
 func (up *Up) advertiseTags(value string) error {
 	up.Prefs.AdvertiseTags, up.Prefs.AdvertiseTagsSet = splitList(value), true
-	return nil
-}
-
-func (up *Up) advertiseRoutes(value string) error {
-	for _, route := range splitList(value) {
-		prefix, err := netip.ParsePrefix(route)
-		if err != nil || prefix != prefix.Masked() {
-			return fmt.Errorf("%q is no network such as 10.0.0.0/8", route)
-		}
-		up.Prefs.AdvertiseRoutes = append(up.Prefs.AdvertiseRoutes, prefix)
-	}
-	up.Prefs.AdvertiseRoutesSet = true
-	return nil
-}
-
-func (up *Up) advertiseExitNode(on bool) error {
-	if on {
-		up.Prefs.AdvertiseRoutes = append(up.Prefs.AdvertiseRoutes,
-			netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0"))
-	}
-	up.Prefs.AdvertiseRoutesSet = true
 	return nil
 }
 

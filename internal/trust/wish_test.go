@@ -25,7 +25,7 @@ func TestWish_refusesWhatNoCredentialCanBe(t *testing.T) {
 		"an odd scope":          {func(w *trust.Wish) { w.Scopes = []string{"Auth Keys"} }, `"Auth Keys" is not a scope`},
 		"no tags":               {func(w *trust.Wish) { w.Tags = nil }, "tags are missing"},
 		"no tags, old scope":    {func(w *trust.Wish) { w.Tags, w.Scopes = nil, []string{"devices"} }, "the scope devices"},
-		"no tag":                {func(w *trust.Wish) { w.Tags = []string{"ci"} }, `"ci" is not a tag`},
+		"no tag":                {func(w *trust.Wish) { w.Tags = []string{"c_i"} }, `"c_i" is not a tag`},
 		"no issuer":             {func(w *trust.Wish) { w.Issuer = "" }, `issuer cannot be ""`},
 		"a plain issuer":        {func(w *trust.Wish) { w.Issuer = "http://a.example" }, "issuer cannot be"},
 		"an issuer with a user": {func(w *trust.Wish) { w.Issuer = "https://me@a.example" }, "issuer cannot be"},

@@ -219,3 +219,15 @@ func TestJoin_exitNodeThatIsNone_isNamedWithThoseThatAre(t *testing.T) {
 		})
 	}
 }
+
+// The proxies resolve such a name no better while the join waits.
+func TestJoin_targetThatOnlyTheTailnetsDNSKnows_isExplainedAtOnceWithoutAnInterface(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, localtailnet.Options{SplitDNS: map[string][]string{"corp.internal": {"100.64.0.53"}}})
+	began := time.Now()
+	w.mustFail("not-reachable", []string{"db.corp.internal", "network: tun", "corp.internal"},
+		"--network=userspace", "--timeout=1m", "--wait-for=db.corp.internal:80")
+	if took := time.Since(began); took > 30*time.Second {
+		t.Errorf("it took %v", took)
+	}
+}

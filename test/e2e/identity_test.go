@@ -96,7 +96,7 @@ func TestJoin_byAKeyThatIsNoGood_saysWhyItMayBe(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, localtailnet.Options{})
 			_, secret := w.MintKey(o)
-			w.identify(map[string]string{"AUTHKEY": secret})
+			w.identify(map[string]string{"AUTHKEY": secret, "ARGS": "--advertise-tags=tag:ci"})
 			got := w.run("join", "--network=userspace")
 			want := map[string]string{"expired": "login-refused", "other tag": "tags-not-permitted"}[name]
 			if got.status != 1 || got.code() != want {
