@@ -56,6 +56,13 @@ func run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, "emulating a machine:", err)
 		return cannotEmulate
 	}
+	if os.Getenv(headscale) != "" {
+		if err := trustHeadscale(); err != nil {
+			fmt.Fprintln(os.Stderr, "making an authority:", err)
+			return 1
+		}
+		defer os.RemoveAll(os.Getenv(headscaleCA))
+	}
 	// An ignored hangup, as nohup has it, would be ignored by every program that is tested.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
 	// The tests that may run at the same time do little but wait.
@@ -89,6 +96,18 @@ func buildPrograms(dir string) error {
 	if err != nil {
 		return err
 	}
+	if wantsHeadscale(os.Args[1:]) {
+		path, err := build.Headscale(context.Background())
+		if err != nil {
+			return err
+		}
+		os.Setenv(headscale, path)
+	}
+	tailscale, err := build.CLI(context.Background())
+	if err != nil {
+		return err
+	}
+	os.Setenv(cli, tailscale)
 	os.Setenv(pusher, gitopsPusher)
 	os.Setenv(tailjoin, program)
 	os.Setenv(daemon, path)
