@@ -48,7 +48,7 @@ func (j *joining) explainLogin(err error) error {
 		return j.Identity.asking(j.Deps).TagsRefused(err, j.Tags)
 	case byKey:
 		return problem("login-refused", "the control server refused this node",
-			"the auth key may be used up, expired, revoked or of another tailnet: "+j.console(keysPage), err)
+			refused.AboutKey()+": "+j.console(keysPage), err)
 	default:
 		return problem("login-refused", "the control server refused this node",
 			"its key was made seconds ago, so it is the tailnet that says no. The cause is all it says; its log may say more:\n"+
