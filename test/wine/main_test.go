@@ -46,5 +46,5 @@ func prepare(ctx context.Context) error {
 		return err
 	}
 	os.Setenv(releaseAt, release)
-	return errors.Join(buildUnits(ctx), buildInstalled(ctx), buildPost(ctx))
+	return errors.Join(buildUnits(ctx), buildInstalled(ctx), buildPipe(ctx), buildPost(ctx))
 }

@@ -127,9 +127,13 @@ func Release(ctx context.Context, root string) (dir string, err error) {
 	if err != nil {
 		return "", err
 	}
+	pipe, err := printed(ctx, root, "daemon-pipe", "windows")
+	if err != nil {
+		return "", err
+	}
 	version, stamp := strings.TrimSpace(tailscaleroot.VersionDotTxt), "-X tailscale.com/version."
 	daemon, err := tagged(ctx, root, "tailscaled.exe", "daemon-tags",
-		"-ldflags=-w "+stamp+"shortStamp="+version+" "+stamp+"longStamp="+version+"-tailjoin", "tailscale.com/cmd/tailscaled")
+		"-ldflags=-w "+stamp+"shortStamp="+version+" "+stamp+"longStamp="+version+"-tailjoin "+pipe, "tailscale.com/cmd/tailscaled")
 	if err != nil {
 		return "", err
 	}
@@ -139,11 +143,20 @@ func Release(ctx context.Context, root string) (dir string, err error) {
 
 // tagged builds with the tags that a script prints.
 func tagged(ctx context.Context, root, name, script string, args ...string) (path string, err error) {
-	tags, err := exec.CommandContext(ctx, filepath.Join(root, "scripts", script)).Output()
+	tags, err := printed(ctx, root, script)
+	if err != nil {
+		return "", err
+	}
+	return Build(ctx, root, name, append([]string{"build", "-tags", tags}, args...)...)
+}
+
+// printed is what one of the repository's scripts prints.
+func printed(ctx context.Context, root, script string, args ...string) (string, error) {
+	text, err := exec.CommandContext(ctx, filepath.Join(root, "scripts", script), args...).Output()
 	if err != nil {
 		return "", fmt.Errorf("running %s: %w", script, err)
 	}
-	return Build(ctx, root, name, append([]string{"build", "-tags", strings.TrimSpace(string(tags))}, args...)...)
+	return strings.TrimSpace(string(text)), nil
 }
 
 func release(dir, programFile, daemonFile, version string) error {
