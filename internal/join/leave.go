@@ -133,8 +133,11 @@ func leaveLost(ctx context.Context, r LeaveRequest, d Deps) (left bool, err erro
 	if found == nil {
 		return false, nil
 	}
-	d.Log.Warn("a step of this job removed the session " + r.Dir + ": its daemon was found by name and ended. " +
-		"An auth key that was not used expires by itself")
+	how := "its daemon was found by name and ended"
+	if found.Product != "" {
+		how = "the Tailscale that was installed for it was found and uninstalled"
+	}
+	d.Log.Warn("a step of this job removed the session " + r.Dir + ": " + how + ". An auth key that was not used expires by itself")
 	return true, errors.Join(err, unlinkLost(ctx, r, d, found.Root))
 }
 
@@ -146,6 +149,10 @@ func endDaemonOf(ctx context.Context, dir string, d Deps) (*tailscaled.Found, er
 		return nil, nil
 	}
 	limits := limitsWithin(ctx)
+	if found.Product != "" {
+		logOutFound(ctx, dir, *found, d, limits)
+		return found, uninstall(ctx, dir, found.Product, d, limits)
+	}
 	stopping := tailscaled.Stopping{Dir: dir, PID: found.PID, TUN: found.TUN, Sudo: found.Root, Self: d.Self, Limit: limits.stop}
 	if found.TUN {
 		stopping.Socket, stopping.SocketDir = tailscaled.DefaultSocket, true // only if it is empty

@@ -1,6 +1,7 @@
 package join
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -149,8 +150,8 @@ func gone(err error) error {
 }
 
 func (l *leaving) stopDaemon(ctx context.Context, atOnce bool) error {
-	if l.session.Product != "" {
-		return l.uninstall(ctx)
+	if product := cmp.Or(l.session.Product, tailscaled.InstalledFor(l.session.dir.Path)); product != "" {
+		return uninstall(ctx, l.session.dir.Path, product, l.Deps, l.limits)
 	}
 	state := l.session.Daemon
 	if !state.Started {
@@ -170,11 +171,11 @@ func (l *leaving) stopDaemon(ctx context.Context, atOnce bool) error {
 }
 
 // uninstall removes the service that Tailscale's installer brought for the join.
-func (l *leaving) uninstall(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, l.limits.uninstall)
+func uninstall(ctx context.Context, session, product string, d Deps, limits limits) error {
+	ctx, cancel := context.WithTimeout(ctx, limits.uninstall)
 	defer cancel()
-	l.Log.Info("removing what Tailscale's installer did for this join")
-	return tailscaled.Uninstall(ctx, l.session.Product)
+	d.Log.Info("removing what Tailscale's installer did for this join")
+	return tailscaled.Uninstall(ctx, session, product)
 }
 
 // bySudo reports that the join had root's rights by sudo, and that we need it too.

@@ -48,7 +48,7 @@ func begin(ctx context.Context, r Request, d Deps, tied bool) (*joining, error) 
 	}
 	r.Install.Session, r.Install.Own = s.ID, filepath.Join(r.Dir, "cache")
 	j := &joining{Request: r, Deps: d, session: s, phases: startPhases(), tied: tied}
-	j.Install.Installing = j.noteProduct
+	j.Install.SessionDir, j.Install.Installing = r.Dir, j.noteProduct
 	if j.Install.Interface = j.Network; j.needsInterface() {
 		j.Install.Interface = tailscaled.WantTUN
 	}

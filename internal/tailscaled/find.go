@@ -14,11 +14,13 @@ type Found struct {
 	Root bool // it is root's, and this process is not
 
 	Socket string // where it must be asked to log out; "" if it does so as it ends
+
+	Product string // of the MSI that installed it for the session on Windows, where it runs as a service; else ""
 }
 
 // FindIn finds the daemon that runs from a session's directory by its name and
-// its owner: this user, or root if sudo started it. It returns nil if there is
-// no such daemon.
+// its owner: this user, or root if sudo started it. It also finds the service that
+// was installed for the session. It returns nil if there is no such daemon.
 func FindIn(session string) *Found {
 	name := filepath.Join(session, linkName)
 	for _, by := range []owner{daemonIn(session), rootOrOwn} {
@@ -31,6 +33,9 @@ func FindIn(session string) *Found {
 			found.Socket = found.socket(session)
 			return found
 		}
+	}
+	if product := InstalledFor(session); product != "" {
+		return &Found{Socket: DefaultSocket, Product: product}
 	}
 	return nil
 }

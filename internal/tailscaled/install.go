@@ -30,6 +30,7 @@ type Install struct {
 	Needs   string // the flag of `tailscale up` for which Full is set; "" if another reason
 
 	Interface  Wish                       // decides whether Tailscale's installer may run, on Windows
+	SessionDir string                     // the directory of the session for which the installer runs
 	Installing func(product string) error // is told what is about to be installed for the whole machine, "" if nothing is after all; nil is not called
 
 	BundleDir string // tailscaled-OS-ARCH.zst, SHA256SUMS and tailscaled.version

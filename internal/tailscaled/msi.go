@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -20,7 +21,7 @@ import (
 // installer brings, an MSI: it installs a service for the whole machine. A join
 // runs it if the interface is asked for, or a tailscaled that is not bundled,
 // and a leave uninstalls it. A Tailscale that was there before is another
-// user's: no join installs over it.
+// user's: no join installs over it. See installation for how they are told apart.
 
 // A NoInterfaceError says why this machine lets a join have no network interface.
 type NoInterfaceError struct{ Reason string }
@@ -35,6 +36,8 @@ type installer struct {
 	run         func(ctx context.Context, words ...string) error
 
 	programs, data  func() string                    // directories that the MSI makes
+	notes           func() string                    // the directory of the installation's note
+	installing      func(join int) []int             // the processes by which a join installs
 	service         func() string                    // the state of Tailscale's service
 	tailscale       func(ctx context.Context) string // what there is of a Tailscale, "" if nothing
 	isAdministrator func() bool
@@ -42,7 +45,8 @@ type installer struct {
 
 var windowsInstaller = installer{
 	verify: verifyPublisher, productOf: productOf, publisherOf: publisherOf, run: runMSI,
-	programs: programDir, data: dataDir, service: serviceState, tailscale: findTailscale, isAdministrator: isAdministrator,
+	programs: programDir, data: dataDir, notes: notesDir, installing: installersOf, service: serviceState,
+	tailscale: findTailscale, isAdministrator: isAdministrator,
 }
 
 func (in Install) installer() installer {
@@ -58,21 +62,46 @@ func permitMSI(ctx context.Context, in Install) error {
 	if !in.mayDownload() {
 		return missing("not asked: nothing is installed on the machine by default")
 	}
-	msi := in.installer()
-	return refuseMSI(in.Interface, msi.tailscale(ctx), msi.isAdministrator())
-}
-
-// refuseMSI is permitMSI on a machine where this of a Tailscale was found: ""
-// means nothing.
-func refuseMSI(wish Wish, found string, administrator bool) error {
-	switch {
-	case wish == WantUserspace:
+	if in.Interface == WantUserspace {
 		return diag.Input("on Windows only the bundled tailscaled runs without a network interface",
 			"leave out version, sha256sum, install: download, and args that the bundled tailscaled lacks; or leave out network: userspace")
-	case found != "":
-		return &NoInterfaceError{found + ", and tailjoin never replaces a Tailscale that was there before"}
-	case !administrator:
+	}
+	if err := in.clearStale(ctx); err != nil {
+		return err
+	}
+	return in.installer().refuse(ctx, in.SessionDir)
+}
+
+// refuse returns why the installer may not run for a session, as a
+// *NoInterfaceError.
+func (i installer) refuse(ctx context.Context, session string) error {
+	if !i.isAdministrator() {
 		return &NoInterfaceError{"this job does not run as an administrator, which Tailscale's installer takes"}
+	}
+	note, err := i.noted()
+	if err != nil {
+		return &NoInterfaceError{"what other joins installed cannot be told: " + err.Error()}
+	}
+	if note != nil && !note.isStale(session) {
+		return note.taken()
+	}
+	if found := i.tailscale(ctx); found != "" && note == nil {
+		return &NoInterfaceError{found + ", and tailjoin never replaces a Tailscale that was there before"}
+	}
+	return nil
+}
+
+// clearStale uninstalls what an earlier join installed for which no leave will
+// come.
+func (in Install) clearStale(ctx context.Context) error {
+	i := in.installer()
+	note, err := i.noted()
+	if err != nil || note == nil || !note.isStale(in.SessionDir) || !i.isAdministrator() {
+		return nil // refuse says why
+	}
+	in.log().Info("uninstalling the Tailscale of an earlier join on this machine, which did not leave", "session", note.Session)
+	if err := i.uninstall(ctx, note.Session, note.Product); err != nil {
+		return &NoInterfaceError{"the Tailscale of an earlier join is installed, and cannot be removed: " + err.Error()}
 	}
 	return nil
 }
@@ -81,7 +110,7 @@ func refuseMSI(wish Wish, found string, administrator bool) error {
 // asked for, and the installer may run.
 func (i installer) survey(ctx context.Context, wish Wish) Machine {
 	m := Machine{Root: true}
-	if refused := refuseMSI(WantTUN, i.tailscale(ctx), i.isAdministrator()); refused != nil {
+	if refused := i.refuse(ctx, ""); refused != nil {
 		m.NoTUN = refused.Error()
 	}
 	switch wish {
@@ -149,7 +178,7 @@ func (in Install) hold(got received) (*os.File, error) {
 	return f, nil
 }
 
-// installMSI notes the product before it is installed, and takes the note back
+// installMSI notes the product before it is installed, and takes the notes back
 // if another installation kept msiexec from starting.
 func (in Install) installMSI(ctx context.Context, msi string) error {
 	product, err := in.installer().productOf(msi)
@@ -160,20 +189,38 @@ func (in Install) installMSI(ctx context.Context, msi string) error {
 		if err := permitMSI(ctx, in); err != nil {
 			return struct{}{}, err
 		}
-		if err := in.note(product); err != nil {
+		if err := in.note(ctx, product); err != nil {
 			return struct{}{}, err
 		}
 		err := in.installer().run(ctx, "/i", msi, "TS_NOLAUNCH=1") // without the window of the app that would ask the user to log in
 		if failed, ok := errors.AsType[*msiError](err); ok && failed.status == statusBusy {
-			return struct{}{}, errors.Join(err, in.note(""))
+			return struct{}{}, errors.Join(err, in.unnote())
 		}
 		return struct{}{}, err
 	})
 	return notInstalled(err)
 }
 
-// note tells the join which product is about to be installed, "" if none is.
-func (in Install) note(product string) error {
+// note tells the machine and the join which product is about to be installed.
+// The error is a *NoInterfaceError if another join was quicker.
+func (in Install) note(ctx context.Context, product string) error {
+	i := in.installer()
+	err := i.claim(in.SessionDir, product)
+	if errors.Is(err, fs.ErrExist) {
+		return cmp.Or(i.refuse(ctx, in.SessionDir), error(&retry.Later{Err: err})) // nil: the other join took its note back meanwhile
+	}
+	if err != nil {
+		return fmt.Errorf("noting what is about to be installed: %w", err)
+	}
+	return in.tell(product)
+}
+
+// unnote takes both notes back: nothing is installed after all.
+func (in Install) unnote() error {
+	return errors.Join(in.tell(""), in.installer().release(in.SessionDir))
+}
+
+func (in Install) tell(product string) error {
 	if in.Installing == nil {
 		return nil
 	}
@@ -203,15 +250,45 @@ func notInstalled(err error) error {
 // product is the form of an MSI's product code.
 const product lazy.Pattern = `^\{[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\}$`
 
-// Uninstall removes the product that a join noted: its service, its programs and
-// its data. A product that was not installed after all is no error. The name of
-// the product may come from a place that is not trusted: only what Tailscale
-// publishes is removed.
-func Uninstall(ctx context.Context, code string) error { return windowsInstaller.uninstall(ctx, code) }
+// Uninstall removes the product that a join noted for its session: its service,
+// its programs and its data. A product that was not installed after all is no
+// error, nor is one that by now is another session's. The name of the product may
+// come from a place that is not trusted: only what Tailscale publishes is removed.
+func Uninstall(ctx context.Context, session, code string) error {
+	return windowsInstaller.uninstall(ctx, session, code)
+}
 
-func (i installer) uninstall(ctx context.Context, code string) error {
+// InstalledFor returns the product that is noted outside of the session as
+// installed for it, "" if there is no such note.
+func InstalledFor(session string) (code string) {
+	note, err := windowsInstaller.noted()
+	if err != nil || note == nil || !note.isOf(session) {
+		return ""
+	}
+	return note.Product
+}
+
+func (i installer) uninstall(ctx context.Context, session, code string) error {
 	if !product.Matches(code) {
 		return fmt.Errorf("uninstalling Tailscale: %q is not a product code", code)
+	}
+	note, err := i.noted()
+	if err != nil {
+		return fmt.Errorf("uninstalling Tailscale: %w", err)
+	}
+	if note != nil && !note.isOf(session) {
+		return nil
+	}
+	if err := i.remove(ctx, note, code); err != nil {
+		return fmt.Errorf("uninstalling Tailscale: %w", err)
+	}
+	return i.release(session)
+}
+
+// remove waits for an installation that is still under way, and undoes it.
+func (i installer) remove(ctx context.Context, note *installation, code string) error {
+	if note != nil {
+		awaitExits(ctx, i.installing(note.Join))
 	}
 	_, err := retry.Steps(ctx, nil, func(ctx context.Context) (struct{}, error) {
 		if by := i.publisherOf(code); by != "" && by != publisher {
@@ -225,10 +302,15 @@ func (i installer) uninstall(ctx context.Context, code string) error {
 	if err == nil && i.service() == noService { // else the data are of another installation
 		err = os.RemoveAll(i.data())
 	}
-	if err != nil {
-		return fmt.Errorf("uninstalling Tailscale: %w", err)
+	return err
+}
+
+// awaitExits waits for processes to end, as long as ctx allows.
+func awaitExits(ctx context.Context, pids []int) {
+	for _, pid := range pids {
+		for ctx.Err() == nil && !AwaitExit(pid, pause) {
+		}
 	}
-	return nil
 }
 
 func badPublisher(got received, err error) error {

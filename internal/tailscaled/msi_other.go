@@ -18,6 +18,12 @@ func programDir() string { return "" }
 
 func dataDir() string { return "" }
 
+func notesDir() string { return "" }
+
+func installersOf(int) []int { return nil }
+
+func realPath(path string) string { return path }
+
 func msiexecPath() string { return "msiexec.exe" }
 
 func findTailscale(context.Context) string { return "" }

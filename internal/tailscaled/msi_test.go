@@ -80,13 +80,20 @@ type fakeInstaller struct {
 	runs       []string
 	programDir string
 	dataDir    string
+	notesDir   string
+	session    string
+	installing []int // processes that install for another join
 	notes      []string
 }
 
 func newFakeInstaller(t *testing.T) *fakeInstaller {
 	t.Helper()
 	dir := t.TempDir()
-	return &fakeInstaller{t: t, publisher: publisher, programDir: filepath.Join(dir, "Program Files/Tailscale"), dataDir: filepath.Join(dir, "ProgramData/Tailscale")}
+	must(t, os.MkdirAll(filepath.Join(dir, "Program Files"), 0o700))
+	return &fakeInstaller{
+		t: t, publisher: publisher, session: filepath.Join(dir, "session"),
+		programDir: filepath.Join(dir, "Program Files/Tailscale"), dataDir: filepath.Join(dir, "ProgramData/Tailscale"), notesDir: filepath.Join(dir, "Program Files/tailjoin"),
+	}
 }
 
 func (f *fakeInstaller) installer() *installer {
@@ -102,6 +109,8 @@ func (f *fakeInstaller) installer() *installer {
 		run:         f.run,
 		programs:    func() string { return f.programDir },
 		data:        func() string { return f.dataDir },
+		notes:       func() string { return f.notesDir },
+		installing:  func(int) []int { return f.installing },
 		service:     func() string { return cmp.Or(f.service, noService) },
 
 		tailscale:       func(context.Context) string { return f.found },
@@ -147,7 +156,7 @@ func (f *fakeInstaller) install(in Install) (Binary, error) {
 	in.goos, in.goarch, in.Packages, in.CacheDir = "windows", "amd64", server.URL, f.t.TempDir()
 	in.BundleDir = bundleFor(f.t, "1.102.5", smallStandIn("1.102.5"), "windows-amd64")
 	in.knownSums = map[string]string{name: sum(msi)}
-	in.msi = f.installer()
+	in.msi, in.SessionDir = f.installer(), f.session
 	in.Installing = func(product string) error {
 		f.notes = append(f.notes, product)
 		return nil
@@ -316,7 +325,7 @@ func TestUninstall(t *testing.T) {
 }
 
 func (f *fakeInstaller) uninstall(code string) error {
-	return f.installer().uninstall(f.t.Context(), code)
+	return f.installer().uninstall(f.t.Context(), f.session, code)
 }
 
 func TestSurvey_ofWindowsSaysWhetherTheInstallerMayRun(t *testing.T) {

@@ -30,6 +30,11 @@ func dataDir() string {
 	return filepath.Join(knownFolder(windows.FOLDERID_ProgramData, `C:\ProgramData`), "Tailscale")
 }
 
+// notesDir is where only administrators write, as in all of Program Files.
+func notesDir() string {
+	return filepath.Join(filepath.Dir(programDir()), "tailjoin")
+}
+
 func knownFolder(id *windows.KNOWNFOLDERID, usual string) string {
 	dir, err := windows.KnownFolderPath(id, 0)
 	if err != nil {

@@ -16,15 +16,24 @@ func processesNamed(program string, noted int, by owner) []int {
 	if noted > 0 && matches(noted) {
 		return []int{noted}
 	}
+	return processes(func(pid, _ int) bool { return matches(pid) })
+}
+
+// installersOf lists the msiexec that a process has started, which may have ended.
+func installersOf(parent int) []int {
+	return processes(func(pid, by int) bool { return by == parent && runsProgram(pid, msiexecPath()) })
+}
+
+// processes lists the processes that are chosen by their number and their parent's.
+func processes(choose func(pid, parent int) bool) (pids []int) {
 	snapshot, err := windows.CreateToolhelp32Snapshot(windows.TH32CS_SNAPPROCESS, 0)
 	if err != nil {
 		return nil
 	}
 	defer windows.CloseHandle(snapshot)
 	entry := windows.ProcessEntry32{Size: uint32(unsafe.Sizeof(windows.ProcessEntry32{}))}
-	var pids []int
 	for err = windows.Process32First(snapshot, &entry); err == nil; err = windows.Process32Next(snapshot, &entry) {
-		if pid := int(entry.ProcessID); matches(pid) {
+		if pid := int(entry.ProcessID); choose(pid, int(entry.ParentProcessID)) {
 			pids = append(pids, pid)
 		}
 	}
@@ -115,5 +124,14 @@ func realPath(path string) string {
 	if err != nil || size > uint32(len(real)) {
 		return path
 	}
-	return strings.TrimPrefix(windows.UTF16ToString(real[:size]), `\\?\`)
+	return plainPath(windows.UTF16ToString(real[:size]))
+}
+
+// plainPath is a path as everything else writes it: \\?\C:\x is C:\x, and
+// \\?\UNC\server\share is \\server\share.
+func plainPath(path string) string {
+	if share, ok := strings.CutPrefix(path, `\\?\UNC\`); ok {
+		return `\\` + share
+	}
+	return strings.TrimPrefix(path, `\\?\`)
 }

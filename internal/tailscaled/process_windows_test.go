@@ -100,3 +100,13 @@ func TestRealPath_ofWhatDoesNotExist_isThePath(t *testing.T) {
 		t.Errorf("got %s", got)
 	}
 }
+
+func TestPlainPath(t *testing.T) {
+	for path, want := range map[string]string{
+		`\\?\C:\a b\c`: `C:\a b\c`, `\\?\UNC\server\share\c`: `\\server\share\c`, `C:\UNC\c`: `C:\UNC\c`, `\\server\share`: `\\server\share`,
+	} {
+		if got := plainPath(path); got != want {
+			t.Errorf("%s is %s, want %s", path, got, want)
+		}
+	}
+}

@@ -53,17 +53,30 @@ func (w *world) wait(what string, happened func() bool) {
 
 func (w *world) killDaemon() {
 	w.t.Helper()
-	for _, pid := range w.PIDs("tailscaled.exe") {
+	w.kill("tailscaled.exe")
+}
+
+// kill ends a program's processes, and nothing that they started.
+func (w *world) kill(program string) {
+	w.t.Helper()
+	for _, pid := range w.PIDs(program) {
 		if id, err := strconv.Atoi(pid); err == nil {
 			syscall.Kill(id, syscall.SIGKILL)
 		}
 	}
-	w.wait("the end of the daemon", func() bool { return len(w.Processes("tailscaled.exe")) == 0 })
+	w.wait("the end of "+program, func() bool { return len(w.Processes(program)) == 0 })
 }
 
 func (w *world) remove(path string) {
 	w.t.Helper()
 	if err := os.Remove(w.File(path)); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *world) removeAll(path string) {
+	w.t.Helper()
+	if err := os.RemoveAll(w.File(path)); err != nil {
 		w.t.Fatal(err)
 	}
 }

@@ -45,6 +45,7 @@ func buildInstalled(ctx context.Context) error {
 const (
 	programs = `C:\Program Files\Tailscale`
 	data     = `C:\ProgramData\Tailscale`
+	notes    = `C:\Program Files\tailjoin`
 )
 
 // newInstalling is a world on whose machine an MSI can be installed, with msiexec as installed/main.go has it.
@@ -70,6 +71,9 @@ func newInstalling(t *testing.T) *world {
 	if err := w.Machine.Close(); err != nil {
 		t.Fatal(err)
 	}
+	if err := os.MkdirAll(w.File(`C:\Program Files`), 0o755); err != nil {
+		t.Fatal(err)
+	}
 	w.replaceMSIExec()
 	w.vars["WINEDLLOVERRIDES"] = "msiexec.exe=n" // the file, and not wine's own
 	w.vars["TAILJOIN_NETWORK"] = "tun"
@@ -91,7 +95,11 @@ func (w *world) replaceMSIExec() {
 	if err := os.WriteFile(w.File(system+"true-msiexec.exe"), content, 0o755); err != nil {
 		w.t.Fatal(err)
 	}
-	if err := errors.Join(os.Remove(w.File(system+"msiexec.exe")), os.Symlink(os.Getenv(installedAt), w.File(system+"msiexec.exe"))); err != nil {
+	err = os.Remove(w.File(system + "msiexec.exe"))
+	for _, name := range []string{"msiexec.exe", "msiserver.exe"} {
+		err = errors.Join(err, os.Symlink(os.Getenv(installedAt), w.File(system+name)))
+	}
+	if err != nil {
 		w.t.Fatal(err)
 	}
 }
@@ -225,6 +233,9 @@ func TestMSI_isInstalledForAnInterfaceAndUninstalled(t *testing.T) {
 	out := w.mustJoin("--ping=my-server")
 	t.Logf("join took %s", out["milliseconds"])
 	w.wantInstalled(true)
+	if note := w.read(notes + `\installation.json`); !strings.Contains(note, `\\session"`) {
+		t.Errorf("noted %s", note)
+	}
 	if out["network"] != "tun" || out["socks5-proxy"] != "" || out["version"] != daemonVersion {
 		t.Errorf("outputs %v", out)
 	}
@@ -232,7 +243,7 @@ func TestMSI_isInstalledForAnInterfaceAndUninstalled(t *testing.T) {
 		t.Errorf("the PATH of later steps gets %q", path)
 	}
 	// A second join on the machine replaces nothing.
-	wantWords(t, w.run("join", "--session", w.temp+`\second`), "cannot have a network interface here", "the service Tailscale is installed on this machine")
+	wantWords(t, w.run("join", "--session", w.temp+`\second`), "cannot have a network interface here", "another join on this machine", w.session)
 	w.wantInstalled(true)
 	w.mustLeave()
 	w.wantInstalled(false)
@@ -290,21 +301,4 @@ func TestMSI_thatCannotBeInstalledSaysWhyAndLeavesNothing(t *testing.T) {
 		w.mustLeave()
 		w.wantNothingLeft()
 	}
-}
-
-func TestMSI_ofAJoinThatWasKilled_isUninstalled(t *testing.T) {
-	t.Parallel()
-	w := newInstalling(t)
-	w.serve(msi{signer: "Tailscale Inc."}.make(t))
-	w.delay("register", 2*time.Second)
-	join := w.tailjoin("join")
-	if err := join.Start(); err != nil {
-		t.Fatal(err)
-	}
-	w.mustAsk("register")
-	join.Process.Kill()
-	join.Wait()
-	w.mustLeave()
-	w.wantInstalled(false)
-	w.wantNothingLeft()
 }

@@ -195,12 +195,14 @@ func (w *world) wantNothingLeft() {
 	if left := w.Processes("tailscaled.exe"); len(left) > 0 {
 		w.t.Errorf("processes are left: %v", left)
 	}
-	filepath.WalkDir(w.File(w.session), func(path string, _ os.DirEntry, err error) error {
-		if err == nil {
-			w.t.Errorf("%s is left", path)
-		}
-		return nil
-	})
+	for _, dir := range []string{w.session, notes} {
+		filepath.WalkDir(w.File(dir), func(path string, _ os.DirEntry, err error) error {
+			if err == nil {
+				w.t.Errorf("%s is left", path)
+			}
+			return nil
+		})
+	}
 }
 
 // jobNodes are the names of the nodes that carry the job's tag.

@@ -1,10 +1,15 @@
 //go:build windows
 
-// Command installed stands for two programs on a machine without Tailscale's driver.
+// Command installed stands for three programs on a machine without Tailscale's driver.
 //
 // As tailscaled.exe, which a test's MSI installs as a service, it says its version, and as a service it runs the small daemon at the
-// pipe and on the state that Tailscale's service has. As msiexec.exe it ends with the status that the next line of the file script
-// says, and runs the real msiexec for an empty line, or after the last line.
+// pipe and on the state that Tailscale's service has.
+//
+// As msiexec.exe it ends with the status that the next line of the file script says, or has Windows install for an empty line, or
+// after the last line.
+//
+// As msiserver.exe it is what Windows has for that: a process of its own, which installs one MSI at a time with the real msiexec,
+// and goes on when the client is killed.
 package main
 
 import (
@@ -14,7 +19,9 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
+	"golang.org/x/sys/windows"
 	"golang.org/x/sys/windows/svc"
 	"tailscale.com/paths"
 )
@@ -28,13 +35,27 @@ var (
 const (
 	data   = `C:\ProgramData\Tailscale`
 	script = `C:\msiexec.txt`
+	goOn   = `C:\go-on` // a test that has something wait writes it
 
-	msiexec = `C:\windows\system32\true-msiexec.exe`
+	msiexec   = `C:\windows\system32\true-msiexec.exe`
+	msiserver = `C:\windows\system32\msiserver.exe`
 )
 
+// Words of the script.
+const (
+	late = "late" // the client waits before Windows hears of it
+	slow = "slow" // Windows waits before it installs
+)
+
+// busy is the status of an msiexec while Windows installs for another one.
+const busy = 1618
+
+// programs are what this stands for, by its name.
+var programs = map[string]func(args []string) int{"msiexec.exe": install, "msiserver.exe": serve}
+
 func main() {
-	if strings.EqualFold(filepath.Base(os.Args[0]), "msiexec.exe") {
-		os.Exit(install(os.Args[1:]))
+	if program, ok := programs[strings.ToLower(filepath.Base(os.Args[0]))]; ok {
+		os.Exit(program(os.Args[1:]))
 	}
 	if len(os.Args) > 1 && os.Args[1] == "--version" {
 		fmt.Printf("%s\n  long version: %s-installed\n", version, version)
@@ -50,14 +71,44 @@ func install(args []string) int {
 	content, _ := os.ReadFile(script)
 	first, rest, _ := strings.Cut(string(content), "\n")
 	os.WriteFile(script, []byte(rest), 0o600)
-	if status, err := strconv.Atoi(strings.TrimSpace(first)); err == nil {
+	word := strings.TrimSpace(first)
+	if status, err := strconv.Atoi(word); err == nil {
 		return status
 	}
-	cmd := exec.Command(msiexec, args...)
+	if word == late {
+		await(goOn)
+	}
+	return run(msiserver, append([]string{word}, args...)...)
+}
+
+// serve installs, unless another server does.
+func serve(args []string) int {
+	if mutex, err := windows.CreateMutex(nil, false, windows.StringToUTF16Ptr("_MSIExecute")); err != nil {
+		windows.CloseHandle(mutex)
+		return busy
+	}
+	if args[0] == slow {
+		await(goOn)
+	}
+	return run(msiexec, args[1:]...)
+}
+
+func run(program string, args ...string) (status int) {
+	cmd := exec.Command(program, args...)
 	if err := cmd.Run(); err != nil && cmd.ProcessState == nil {
 		return 1
 	}
 	return cmd.ProcessState.ExitCode()
+}
+
+// await waits for a file, and goes on without it after a while.
+func await(path string) {
+	for range 400 {
+		if _, err := os.Stat(path); err == nil {
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
 }
 
 type service struct{}
