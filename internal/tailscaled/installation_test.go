@@ -5,6 +5,7 @@ package tailscaled
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -159,7 +160,9 @@ func TestUninstall_thatFailed_keepsTheNote(t *testing.T) {
 func TestUninstall_waitsForTheInstallation(t *testing.T) {
 	f := newFakeInstaller(t)
 	f.leaveNote(f.session, 0)
-	cmd := exec.Command("sleep", "0.3")
+	const length = 300 * time.Millisecond
+	began := time.Now()
+	cmd := exec.Command("sleep", fmt.Sprint(length.Seconds()))
 	must(t, cmd.Start())
 	ended := make(chan struct{})
 	go func() {
@@ -168,10 +171,9 @@ func TestUninstall_waitsForTheInstallation(t *testing.T) {
 	}()
 	f.installing = []int{cmd.Process.Pid}
 	must(t, f.uninstall(productOfMSI))
-	select {
-	case <-ended:
-	case <-time.After(time.Second):
-		t.Error("it did not wait for the installation")
+	if took := time.Since(began); took < length {
+		t.Errorf("it did not wait for the installation, of %v: it took %v", length, took)
 	}
+	<-ended
 	wantList(t, "runs of msiexec", f.runs, "/x "+productOfMSI)
 }

@@ -75,7 +75,8 @@ type fakeInstaller struct {
 	service    string // the state of its service after an uninstall
 	user       bool   // no administrator
 	unsigned   bool
-	statuses   []int // of each msiexec
+	version    string // of what its MSI installs; "" is 1.102.5
+	statuses   []int  // of each msiexec
 	publisher  string
 	runs       []string
 	programDir string
@@ -133,8 +134,9 @@ func (f *fakeInstaller) run(_ context.Context, words ...string) error {
 	case status != 0:
 		return &msiError{status, failureIn(fatalLog)}
 	}
-	write(f.t, filepath.Join(f.programDir, "tailscaled.exe"), standIn("1.102.5"))
-	write(f.t, filepath.Join(f.programDir, "tailscale.exe"), standIn("1.102.5"))
+	for _, name := range []string{"tailscaled.exe", "tailscale.exe"} {
+		write(f.t, filepath.Join(f.programDir, name), standIn(cmp.Or(f.version, "1.102.5")))
+	}
 	write(f.t, filepath.Join(f.dataDir, "server-state.conf"), "{}")
 	return nil
 }
@@ -196,6 +198,15 @@ func TestFind_waitsForAnotherInstallation(t *testing.T) {
 	}
 	wantList(t, "runs of msiexec", f.runs, installedBy, installedBy, installedBy)
 	wantList(t, "notes", f.notes, productOfMSI, "", productOfMSI, "", productOfMSI)
+}
+
+// The name of an MSI is not signed: an older one, whose holes are known, can have any.
+func TestFind_refusesAnMSIOfAnotherVersion(t *testing.T) {
+	f := newFakeInstaller(t)
+	f.version = "1.98.0"
+	_, err := f.install(Install{Interface: WantTUN})
+	wantCode(t, err, "version-mismatch")
+	f.wantNoted(f.session) // for a leave to uninstall
 }
 
 func TestFind_runsNoMSI(t *testing.T) {

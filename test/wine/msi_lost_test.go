@@ -62,12 +62,11 @@ func TestMSI_whileItWasInstalled_isUninstalled(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		script string
-		runs   string // the program that shows how far it is
-		client bool   // msiexec is killed too
+		client bool // msiexec is killed too
 	}{
-		"before Windows began":           {"late\n", "msiexec.exe", false},
-		"while Windows installs":         {"slow\n", "msiserver.exe", false},
-		"and msiexec was killed with it": {"slow\n", "msiserver.exe", true},
+		"before Windows began":           {"late\n", false},
+		"while Windows installs":         {"slow\n", false},
+		"and msiexec was killed with it": {"slow\n", true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -78,7 +77,10 @@ func TestMSI_whileItWasInstalled_isUninstalled(t *testing.T) {
 			if err := join.Start(); err != nil {
 				t.Fatal(err)
 			}
-			w.mustRun(`system32\` + tt.runs)
+			w.mustRun(`system32\msiexec.exe`)
+			if tt.script == "slow\n" {
+				w.mustBeInstalling()
+			}
 			join.Process.Kill()
 			join.Wait()
 			if tt.client {
@@ -89,6 +91,12 @@ func TestMSI_whileItWasInstalled_isUninstalled(t *testing.T) {
 			w.wantNothingLeft()
 		})
 	}
+}
+
+// mustBeInstalling waits until Windows installs, slowly.
+func (w *world) mustBeInstalling() {
+	w.t.Helper()
+	w.wait("Windows to install", func() bool { _, err := os.Stat(w.File(`C:\installing`)); return err == nil })
 }
 
 // mustLeaveOnce leaves, and does something while the leave waits for it.
@@ -133,7 +141,7 @@ func TestMSI_ofTwoJoinsAtOnce_isOnesAlone(t *testing.T) {
 	if err := first.Start(); err != nil {
 		t.Fatal(err)
 	}
-	w.mustRun(`system32\msiserver.exe`)
+	w.mustBeInstalling()
 	second := w.temp + `\second`
 	wantWords(t, w.run("join", "--session", second), "cannot have a network interface here", "another join on this machine", w.session)
 	w.write(`C:\go-on`, "")

@@ -37,6 +37,8 @@ const (
 	script = `C:\msiexec.txt`
 	goOn   = `C:\go-on` // a test that has something wait writes it
 
+	installing = `C:\installing` // is there while Windows waits
+
 	msiexec   = `C:\windows\system32\true-msiexec.exe`
 	msiserver = `C:\windows\system32\msiserver.exe`
 )
@@ -88,6 +90,7 @@ func serve(args []string) int {
 		return busy
 	}
 	if args[0] == slow {
+		os.WriteFile(installing, nil, 0o600)
 		await(goOn)
 	}
 	return run(msiexec, args[1:]...)
