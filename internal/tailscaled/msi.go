@@ -299,9 +299,22 @@ func (i installer) remove(ctx context.Context, note *installation, code string) 
 	if failed, ok := errors.AsType[*msiError](err); ok && failed.status == statusUnknown {
 		err = nil
 	}
-	if err == nil && i.service() == noService { // else the data are of another installation
-		err = os.RemoveAll(i.data())
+	if err == nil && i.service() == noService { // else what is there is another installation's
+		err = i.sweep(ctx)
 	}
+	return err
+}
+
+// sweepLimit is for Windows to let go of a program that has just ended.
+const sweepLimit = 5 * time.Second
+
+// sweep removes the data, and programs that were still in use.
+func (i installer) sweep(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, sweepLimit)
+	defer cancel()
+	_, err := until(ctx, func(context.Context) (struct{}, error) {
+		return struct{}{}, errors.Join(os.RemoveAll(i.data()), os.RemoveAll(i.programs()))
+	})
 	return err
 }
 

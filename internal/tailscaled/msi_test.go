@@ -305,7 +305,7 @@ func TestUninstall(t *testing.T) {
 		machine  fakeInstaller
 		wantErr  string
 		wantRuns int
-		dataLeft bool
+		left     bool // programs and data
 	}{
 		"what was installed":          {productOfMSI, fakeInstaller{publisher: publisher}, "", 1, false},
 		"after another installation":  {productOfMSI, fakeInstaller{publisher: publisher, statuses: []int{statusBusy, 0}}, "", 2, false},
@@ -321,6 +321,7 @@ func TestUninstall(t *testing.T) {
 			f := newFakeInstaller(t)
 			f.publisher, f.statuses, f.service = tt.machine.publisher, tt.machine.statuses, tt.machine.service
 			write(t, filepath.Join(f.dataDir, "server-state.conf"), "{}")
+			write(t, filepath.Join(f.programDir, "tailscaled.exe"), "in use when it was to be removed")
 			err := f.uninstall(tt.code)
 			if (err == nil) != (tt.wantErr == "") || err != nil && !strings.Contains(err.Error(), tt.wantErr) {
 				t.Errorf("got error %v, want %q", err, tt.wantErr)
@@ -328,8 +329,10 @@ func TestUninstall(t *testing.T) {
 			if len(f.runs) != tt.wantRuns || tt.wantRuns > 0 && f.runs[0] != "/x "+tt.code {
 				t.Errorf("runs of msiexec: %q", f.runs)
 			}
-			if _, err := os.Stat(f.dataDir); (err == nil) != tt.dataLeft {
-				t.Errorf("data of Tailscale: %v", err)
+			for _, dir := range []string{f.dataDir, f.programDir} {
+				if _, err := os.Stat(dir); (err == nil) != tt.left {
+					t.Errorf("%s: %v, want it there: %t", dir, err, tt.left)
+				}
 			}
 		})
 	}

@@ -68,7 +68,7 @@ func newInstalling(t *testing.T) *world {
 			t.Fatalf("%v ended with %d:\n%s", args, got.status, got.words)
 		}
 	}
-	if err := w.Machine.Close(); err != nil {
+	if err := errors.Join(w.Machine.Close(), w.Machine.Start()); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.MkdirAll(w.File(`C:\Program Files`), 0o755); err != nil {

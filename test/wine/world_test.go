@@ -38,6 +38,9 @@ func mustMachine(t *testing.T) *machine.Machine {
 	}
 	dir := t.TempDir()
 	m, err := machine.New(dir)
+	if err == nil {
+		err = m.Start()
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -37,7 +37,7 @@ const (
 	script = `C:\msiexec.txt`
 	goOn   = `C:\go-on` // a test that has something wait writes it
 
-	installing = `C:\installing` // is there while Windows waits
+	waiting = `C:\waiting` // is there once something waits
 
 	msiexec   = `C:\windows\system32\true-msiexec.exe`
 	msiserver = `C:\windows\system32\msiserver.exe`
@@ -90,7 +90,6 @@ func serve(args []string) int {
 		return busy
 	}
 	if args[0] == slow {
-		os.WriteFile(installing, nil, 0o600)
 		await(goOn)
 	}
 	return run(msiexec, args[1:]...)
@@ -104,8 +103,9 @@ func run(program string, args ...string) (status int) {
 	return cmd.ProcessState.ExitCode()
 }
 
-// await waits for a file, and goes on without it after a while.
+// await says that it waits for a file, and goes on without it after a while.
 func await(path string) {
+	os.WriteFile(waiting, nil, 0o600)
 	for range 400 {
 		if _, err := os.Stat(path); err == nil {
 			return

@@ -125,6 +125,16 @@ func (m *Machine) PIDs(program string) (pids []string) {
 	return pids
 }
 
+// Start has the machine run until it is closed. By itself it ends with its last process, and at times takes the next one with it.
+func (m *Machine) Start() error {
+	cmd := exec.Command(server, "--persistent")
+	cmd.Env = []string{"WINEPREFIX=" + m.dir}
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("starting wine: %w", err)
+	}
+	return nil
+}
+
 // Close ends all processes of the machine.
 func (m *Machine) Close() error {
 	for _, flag := range []string{"--kill", "--wait"} {
