@@ -102,7 +102,7 @@ tailjoin_fetch() (
 	case $(uname -s) in
 	Linux) os=linux ;;
 	Darwin) os=darwin ;;
-	MINGW* | MSYS*) os=windows ;;
+	*_NT*) os=windows ;; # MINGW64_NT is Git's; MSYS2 and Cygwin have others
 	*) die "there is no build for $(uname -s)" ;;
 	esac
 	case $(uname -m) in

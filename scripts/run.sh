@@ -150,7 +150,7 @@ build() {
 case ${RUNNER_OS:-$(uname -s)} in
 Linux) os=linux ;;
 macOS | Darwin) os=darwin ;;
-Windows | MINGW* | MSYS*) os=windows ;;
+Windows | *_NT*) os=windows ;; # MINGW64_NT is Git's; MSYS2 and Cygwin have others
 *) unsupported "${RUNNER_OS:-$(uname -s)}" ;;
 esac
 case ${RUNNER_ARCH:-$(uname -m)} in
@@ -169,7 +169,8 @@ case $0 in
 *[/\\]*) here=${0%[/\\]*} ;; # Windows: either, as the path was written
 *) here=. ;;
 esac
-root=$(cd "$here/.." && { pwd -W 2>/dev/null || pwd; }) # -W: Git's sh only; D:/a, not /d/a
+# D:/a, not /d/a: by Git's sh, by Cygwin's, which is sh where a step has put it on PATH, and elsewhere.
+root=$(cd "$here/.." && { pwd -W || cygpath -m . || pwd; } 2>/dev/null)
 dist=$root/dist
 path=$PATH
 if [ ! -e "$dist/$binary" ]; then

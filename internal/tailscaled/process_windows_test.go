@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tailjoin/tailjoin/internal/diag"
 	"github.com/tailscale/go-winio"
 	"golang.org/x/sys/windows"
 )
@@ -107,6 +108,15 @@ func TestPlainPath(t *testing.T) {
 	} {
 		if got := plainPath(path); got != want {
 			t.Errorf("%s is %s, want %s", path, got, want)
+		}
+	}
+}
+
+func TestNewShortPath_saysThatAPathIsTooLong(t *testing.T) {
+	for length, ok := range map[int]bool{100: true, longestWorkDir: true, longestWorkDir + 1: false} {
+		dir := `C:\` + strings.Repeat("ü", length-len(`C:\`))
+		if _, err := NewShortPath(dir); (err == nil) != ok || err != nil && diag.As(err).Code != "input-invalid" {
+			t.Errorf("%d characters: %v", length, err)
 		}
 	}
 }

@@ -17,14 +17,24 @@ func (d *Daemon) explain(err error) error {
 	if died := errors.Is(err, errExited) || !isAnswer(err) && d.exitsWithin(dying); !died {
 		return err
 	}
+	hint := "its last lines say why; run again with debug logging, and it says more"
+	if slices.ContainsFunc(d.LastLines(), pipeRefused.Matches) {
+		hint = "Tailscale's own tailscaled runs on Windows only as an administrator: leave out tailscale-path and install: never,\n" +
+			"and the bundled one runs, which any user may"
+	}
 	return &diag.Problem{
 		Code:    "daemon-died",
 		Summary: "tailscaled ended before this job was on the tailnet",
 		Facts:   []diag.Fact{{Name: "log", Value: strings.Join(d.LastLines(), "\n")}},
 		Err:     err,
-		Hint:    "its last lines say why; run again with debug logging, and it says more",
+		Hint:    hint,
 	}
 }
+
+// pipeRefused is what Tailscale's tailscaled says as it ends on Windows if it may
+// not give its pipe to the administrators. Ours does not: see scripts/daemon-pipe.
+// Source: tailscale.com v1.102.5, safesocket (windowsSDDL), and Windows' error 1307.
+const pipeRefused lazy.Pattern = `namedpipe\.Listen: .*may not be assigned as the owner`
 
 // portTaken is what the daemon says as it ends for want of its proxy's port.
 // Source: tailscale.com v1.102, cmd/tailscaled (mustStartProxyListeners).

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/tailjoin/tailjoin/internal/diag"
 	"github.com/tailjoin/tailjoin/internal/private"
 )
 
@@ -72,5 +73,15 @@ func TestLastLines_areNotMany(t *testing.T) {
 	got := logOf(t, lines...).LastLines()
 	if d := cmp.Diff(lines[2*lastLines:], got); d != "" {
 		t.Error(d)
+	}
+}
+
+func TestExplain_tellsWhoMayRunTailscalesOwnOnWindows(t *testing.T) {
+	const refused = `2026/08/20 02:00:01 safesocket.Listen: namedpipe.Listen: open \\.\pipe\tailjoin-0123: This security ID may not be assigned as the owner of this object.`
+	for line, want := range map[string]string{refused: "only as an administrator", "2026/08/20 02:00:01 panic": "debug logging"} {
+		p := diag.As(logOf(t, line).explain(errExited))
+		if p.Code != "daemon-died" || !strings.Contains(p.Hint, want) {
+			t.Errorf("%s: %s, hint %q, want %q in it", line, p.Code, p.Hint, want)
+		}
 	}
 }

@@ -32,13 +32,15 @@ func TestRun_takesTheBinaryThatTheCommitCarries(t *testing.T) {
 			s.want(t, "join", 0, "ran join bundle dist\n")
 		})
 		for _, machine := range p.Machines { // not a runner: the machine's own words
-			t.Run(p.OS+" "+machine, func(t *testing.T) {
-				s := newScript(t)
-				s.put(t, "dist/"+p.Program(), binary)
-				s.put(t, "bin/uname", "#!/bin/sh\n[ $1 = -m ] && echo "+machine+" || echo "+p.System()+"\n")
-				s.env = append(s.env, "PATH="+filepath.Join(s.dir, "bin")+":"+os.Getenv("PATH"), "RUNNER_OS=", "RUNNER_ARCH=")
-				s.want(t, "join", 0, "ran join bundle dist\n")
-			})
+			for _, system := range p.Systems() {
+				t.Run(system+" "+machine, func(t *testing.T) {
+					s := newScript(t)
+					s.put(t, "dist/"+p.Program(), binary)
+					s.put(t, "bin/uname", "#!/bin/sh\n[ $1 = -m ] && echo "+machine+" || echo "+system+"\n")
+					s.env = append(s.env, "PATH="+filepath.Join(s.dir, "bin")+":"+os.Getenv("PATH"), "RUNNER_OS=", "RUNNER_ARCH=")
+					s.want(t, "join", 0, "ran join bundle dist\n")
+				})
+			}
 		}
 	}
 }

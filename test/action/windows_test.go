@@ -52,6 +52,16 @@ func TestRun_findsItsTreeByAPathOfBackslashes(t *testing.T) {
 	}
 }
 
+// Cygwin's sh has paths that no program of Windows knows: /cygdrive/d/a.
+func TestRun_tellsTheProgramWhereItsFilesAreInCygwin(t *testing.T) {
+	s := newScript(t)
+	s.put(t, "dist/tailjoin-windows-amd64.exe", windowsProgram)
+	s.put(t, "bin/cygpath", "#!/bin/sh\n[ \"$*\" = '-m .' ] && echo "+s.dir+"/D:/a/v1\n")
+	s.put(t, "D:/a/v1/dist/tailjoin-windows-amd64.exe", windowsProgram)
+	s.env = append(s.env, "RUNNER_OS=Windows", "RUNNER_ARCH=X64", "PATH="+filepath.Join(s.dir, "bin")+":"+os.Getenv("PATH"))
+	s.want(t, "leave", 0, "ran leave bundle "+s.dir+"/D:/a/v1/dist\n")
+}
+
 const windowsProgram = "#!/bin/sh\nprintf '%s\\n' \"ran $* bundle $TAILJOIN_BUNDLE\"\n"
 
 // shells are the shells of this machine that can run any script of ours.

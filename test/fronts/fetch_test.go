@@ -306,7 +306,9 @@ func TestFetch_onOtherPlatforms(t *testing.T) {
 	}
 	for _, p := range platforms.All(t, root) {
 		for _, name := range p.Machines {
-			machines = append(machines, machine{p.System(), name, p.Program()})
+			for _, system := range p.Systems() {
+				machines = append(machines, machine{system, name, p.Program()})
+			}
 		}
 	}
 	for _, machine := range machines {

@@ -41,9 +41,12 @@ func (p Platform) RunnerOS() string {
 	return map[string]string{"linux": "Linux", "darwin": "macOS", "windows": "Windows"}[p.OS]
 }
 
-// System is what `uname -s` prints on this platform, in Git's sh on Windows.
-func (p Platform) System() string {
-	return map[string]string{"linux": "Linux", "darwin": "Darwin", "windows": "MINGW64_NT-10.0-20348"}[p.OS]
+// Systems are what `uname -s` prints on this platform: on Windows in Git's sh, in those of MSYS2, and in Cygwin's.
+func (p Platform) Systems() []string {
+	return map[string][]string{
+		"linux": {"Linux"}, "darwin": {"Darwin"},
+		"windows": {"MINGW64_NT-10.0-20348", "MSYS_NT-10.0-20348", "UCRT64_NT-10.0-26100", "CLANGARM64_NT-10.0-26100-ARM64", "CYGWIN_NT-10.0-20348"},
+	}[p.OS]
 }
 
 // Program is the file name of tailjoin for this platform.
