@@ -25,7 +25,7 @@ var floors = [][]string{
 }
 
 // tools are for tests, and part of nothing that is shipped.
-var tools = []string{"sts/azure/vaulttest", "sts/keyring/keyringtest", "localtailnet", "captures", "localetcd", "isolate", "diag/diagtest", "sts/verifiers"}
+var tools = []string{"sts/azure/vaulttest", "sts/keyring/keyringtest", "localtailnet", "contract", "captures", "localetcd", "isolate", "diag/diagtest", "sts/verifiers"}
 
 // words are for everybody, so they bring nothing along.
 const words = 0
