@@ -105,6 +105,14 @@ func (w *world) behind(t *testing.T, change func(*http.Response) error) {
 	w.Access.API = &tsapi.Client{BaseURL: server.URL}
 }
 
+// withoutServices makes an API of one that does not know /services.
+func withoutServices(r *http.Response) error {
+	if strings.HasSuffix(r.Request.URL.Path, "/services") {
+		r.StatusCode = 404
+	}
+	return nil
+}
+
 // instead has something else answer where the API should.
 func (w *world) instead(t *testing.T, status int, body string) {
 	t.Helper()
@@ -262,10 +270,18 @@ func TestRun_findsWhatIsWrong(t *testing.T) {
 		"a scope to read keys": {func(_ *testing.T, w *world) { w.bySecret("auth_keys:read", "devices:core", "services") },
 			with(changes{"id-token": doctor.Skipped, "keys": doctor.Failed}), "keys", "scope-missing", "may read and no more"},
 		"no scope for services, not needed": {func(_ *testing.T, w *world) { w.bySecret("auth_keys", "devices") },
-			with(changes{"id-token": doctor.Skipped, "services": doctor.Note}), "services", "", "The credential itself is fine"},
+			with(changes{"id-token": doctor.Skipped, "services": doctor.Note}), "services", "", "GET /tailnet/-/services: 403"},
 		"no scope for services, needed": {func(_ *testing.T, w *world) {
 			w.bySecret("auth_keys", "devices")
 			w.Scopes = append(w.Scopes, "services")
+		},
+			with(changes{"id-token": doctor.Skipped, "services": doctor.Failed}), "services", "scope-missing", "GET /tailnet/-/services: 403"},
+		"an API from before /services": {func(t *testing.T, w *world) { w.behind(t, withoutServices) },
+			fine, "services", "", "GET /tailnet/-/vip-services: 200"},
+		"no scope for services, at an API from before /services": {func(t *testing.T, w *world) {
+			w.bySecret("auth_keys", "devices")
+			w.Scopes = append(w.Scopes, "services")
+			w.behind(t, withoutServices)
 		},
 			with(changes{"id-token": doctor.Skipped, "services": doctor.Failed}), "services", "scope-missing", "404, to a token that is good: the scope services is missing"},
 		"a scope that nothing shows, there": {func(_ *testing.T, w *world) { w.bySecret("all"); w.Scopes = append(w.Scopes, "policy_file") },
@@ -430,7 +446,7 @@ func TestRun_onlyReads(t *testing.T) {
 	sent := slices.Sorted(slices.Values(requests.All()))
 	want := []string{
 		"GET /api/v2/tailnet/-/devices", "GET /api/v2/tailnet/-/keys", "GET /api/v2/tailnet/-/keys", "GET /api/v2/tailnet/-/keys/T1-CNTRL",
-		"GET /api/v2/tailnet/-/vip-services", "GET /derpmap/default", "GET /key", "POST /api/v2/oauth/token-exchange",
+		"GET /api/v2/tailnet/-/services", "GET /derpmap/default", "GET /key", "POST /api/v2/oauth/token-exchange",
 	}
 	if d := gocmp.Diff(want, sent); d != "" {
 		t.Errorf("sent (-want +got):\n%s", d)

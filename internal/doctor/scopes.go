@@ -17,15 +17,16 @@ import (
 type endpoint struct {
 	name, path, scope string
 	use               string // what the scope is for
+	older             string // path of an API that does not know the other one
 }
 
 // endpoints are asked one by one: each answer speaks for itself alone. That of
 // /vip-services is a 404 to a credential without the scope, which says nothing
 // against the credential: tailscale/tailscale#19471.
 var endpoints = []endpoint{
-	{"keys", "/tailnet/-/keys?all=true", "auth_keys", "every join makes an auth key with it"},
-	{"devices", "/tailnet/-/devices", "devices:core", "a leave deletes the node of a daemon that died with it"},
-	{"services", "/tailnet/-/vip-services", "services", "Tailscale's Kubernetes operator needs it"},
+	{name: "keys", path: "/tailnet/-/keys?all=true", scope: "auth_keys", use: "every join makes an auth key with it"},
+	{name: "devices", path: "/tailnet/-/devices", scope: "devices:core", use: "a leave deletes the node of a daemon that died with it"},
+	{name: "services", path: "/tailnet/-/services", scope: "services", use: "Tailscale's Kubernetes operator needs it", older: "/tailnet/-/vip-services"},
 }
 
 // rightsOf finds out what an access token is good for.
@@ -49,6 +50,10 @@ func (r *Request) ask(ctx context.Context, e endpoint, token tsapi.AccessToken) 
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	answer, err := r.Access.API.Probe(ctx, token, e.path)
+	if err == nil && answer.Status == http.StatusNotFound && e.older != "" {
+		e.path = e.older
+		answer, err = r.Access.API.Probe(ctx, token, e.path)
+	}
 	if err != nil {
 		return r.silent(e.name, err)
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"sync"
 
@@ -132,7 +133,24 @@ func (l *leaving) byAPI(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return gone(l.again(ctx, func(ctx context.Context) error { return l.API.DeleteDevice(ctx, access, l.session.Node) }))
+	err = gone(l.again(ctx, func(ctx context.Context) error { return l.API.DeleteDevice(ctx, access, l.session.Node) }))
+	if err != nil && l.isAbsent(ctx, access, err) {
+		return nil
+	}
+	return err
+}
+
+// isAbsent reports whether the API refused to delete the node since there is none:
+// it may say so by a 400, for an ID that is not valid, or a 501, for a node that is
+// not the tailnet's. Then it does not show the node either.
+// Source: Tailscale's OpenAPI document, DELETE and GET /device/{deviceId}.
+func (l *leaving) isAbsent(ctx context.Context, access tsapi.AccessToken, err error) bool {
+	answer, ok := errors.AsType[*tsapi.Error](err)
+	if !ok || answer.Status != 400 && answer.Status != 501 {
+		return false
+	}
+	shown, err := l.API.Probe(ctx, access, "/device/"+url.PathEscape(l.session.Node))
+	return err == nil && !shown.Page && (shown.Status == 400 || shown.Status == 404)
 }
 
 // again makes a request until it succeeds, or the time of its part is over.

@@ -186,6 +186,37 @@ func TestLeaving_anAPIThatIsAwayForAMoment_isAskedAgain(t *testing.T) {
 	}
 }
 
+// DELETE of a device is documented with 400 and 501, and without 404.
+func TestLeaving_aNodeThatIsGone_isFoundOutWhateverTheAPISays(t *testing.T) {
+	for name, c := range map[string]struct {
+		deletion, shown int
+		gone            bool
+	}{
+		"404":                           {404, 500, true},
+		"400, and 404 to look":          {400, 404, true},
+		"400, and 400 to look":          {400, 400, true},
+		"501, and 404 to look":          {501, 404, true},
+		"400, and the node is there":    {400, 200, false},
+		"501, and the node is there":    {501, 200, false},
+		"400, and nobody may look":      {400, 403, false},
+		"403":                           {403, 404, false},
+		"a proxy's 400, that redirects": {400, 302, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			statuses := map[string]int{"POST": 200, "DELETE": c.deletion, "GET": c.shown}
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				w.WriteHeader(statuses[r.Method])
+				io.WriteString(w, `{"access_token":"tskey-api-1","expires_in":3600,"message":"no"}`)
+			}))
+			t.Cleanup(server.Close)
+			err := leavingThrough(t, &tsapi.Client{BaseURL: server.URL}, hasty).byAPI(t.Context())
+			if gone := err == nil; gone != c.gone {
+				t.Errorf("the node is gone: %t (%v), want %t", gone, err, c.gone)
+			}
+		})
+	}
+}
+
 func TestLeaving_anAPIThatStaysAway_endsWithinTheLimitOfThePart(t *testing.T) {
 	api, _ := unsteadyAPI(t, 1<<30)
 	l := leavingThrough(t, api, hasty)

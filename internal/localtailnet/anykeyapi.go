@@ -54,31 +54,51 @@ func peekKind(r *http.Request) (string, error) {
 }
 
 // listAnyKeys lists what is good for something, of the kinds that the actor may
-// read.
+// read. Without ?all=true that is less: see listsKind and madeBy.
 func (t *Tailnet) listAnyKeys(r *http.Request, actor *accessToken) (any, error) {
-	var refused error
-	all := []any{}
-	if actor.may("auth_keys:read") {
-		listed, err := t.listKeys(r, actor)
-		if err != nil {
-			return nil, err
+	if err := t.permitAny(r, actor, "auth_keys:read", "oauth_keys:read", "federated_keys:read"); err != nil {
+		return nil, err
+	}
+	everything := r.FormValue("all") == "true"
+	lists := func(kind, userID string) bool {
+		return actor.may(kindScopes[kind]+":read") && (everything || t.listsKind(actor, kind) && actor.madeBy(userID))
+	}
+	keys := []any{}
+	for _, k := range t.usableKeys() {
+		if lists(kindAuth, k.UserID) {
+			keys = append(keys, k)
 		}
-		for _, k := range listed.(map[string][]apiKey)["keys"] {
-			all = append(all, k)
-		}
-	} else {
-		refused = t.permit(OpKeys, r, actor, "auth_keys:read")
 	}
 	for _, c := range t.Credentials() {
-		if c.Revoked.IsZero() && actor.may(kindScopes[c.kind()]+":read") {
-			all = append(all, c.api())
+		if c.Revoked.IsZero() && lists(c.kind(), c.UserID) {
+			keys = append(keys, c.api())
 		}
 	}
-	if refused != nil && !actor.may("oauth_keys:read") && !actor.may("federated_keys:read") {
-		return nil, refused
-	}
-	return map[string]any{"keys": all}, nil
+	return map[string]any{"keys": keys}, nil
 }
+
+// permitAny refuses an actor whose scopes include none of these.
+func (t *Tailnet) permitAny(r *http.Request, actor *accessToken, scopes ...string) (err error) {
+	for _, scope := range scopes {
+		if actor.may(scope) {
+			return nil
+		}
+	}
+	return t.permit(OpKeys, r, actor, scopes[0])
+}
+
+// listsKind reports whether a list without ?all=true has keys of a kind: to the
+// token of an OAuth client it has OAuth clients, to that of a federated identity
+// federated identities.
+// Source: Tailscale's OpenAPI document, GET /tailnet/{tailnet}/keys.
+func (t *Tailnet) listsKind(actor *accessToken, kind string) bool {
+	c, _ := t.anyCredential(actor.client)
+	return actor.person || kind == c.kind()
+}
+
+// madeBy reports whether a list without ?all=true has keys that this user made:
+// to a person it has their own.
+func (a *accessToken) madeBy(userID string) bool { return !a.person || userID == a.userID() }
 
 // getAnyKey also shows what is revoked: with invalid set. The credential that
 // an actor speaks for is shown to it whatever its scopes.

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/tailjoin/tailjoin/internal/contract"
 )
 
 // An endpoint is one call of Tailscale's API v2.
@@ -13,7 +15,8 @@ type endpoint struct {
 	pattern string // as http.ServeMux has it, below /api/v2
 	op      string // the fault that can hit it
 	scope   string // what the access token must be good for; "" is for answer to say
-	// answer returns what goes out as JSON with status 200, or an apiError.
+	// answer returns what goes out as JSON with status 200, nil for an empty body,
+	// or an apiError.
 	answer func(*http.Request, *accessToken) (any, error)
 }
 
@@ -31,18 +34,25 @@ func (t *Tailnet) endpoints() []endpoint {
 		{"GET /device/{id}", OpDevices, "devices:core:read", t.getDevice},
 		{"DELETE /device/{id}", OpDevices, "devices:core", t.deleteDevice},
 		{"POST /device/{id}/authorized", OpDevices, "devices:core", t.authorizeDevice},
-		{"GET /tailnet/{tailnet}/vip-services", OpServices, "", t.listServices},
+		{"GET /device/{id}/attributes", OpDevices, "devices:posture_attributes:read", t.getAttributes},
+		{"POST /device/{id}/attributes/{key}", OpDevices, "devices:posture_attributes", t.setAttributeOf},
+		{"DELETE /device/{id}/attributes/{key}", OpDevices, "devices:posture_attributes", t.deleteAttribute},
+		{"PATCH /tailnet/{tailnet}/device-attributes", OpDevices, "devices:posture_attributes", t.patchAttributes},
+		{"GET /tailnet/{tailnet}/services", OpServices, "services:read", t.listServices},
+		{"GET /tailnet/{tailnet}/vip-services", OpServices, "", t.listVIPServices},
 	}
 }
 
 // mountAPI serves the API on mux, under /api/v2.
 func (t *Tailnet) mountAPI(mux *http.ServeMux) {
+	contract.Published() // read now, so that no request waits for it
 	for _, e := range t.endpoints() {
 		method, path, _ := strings.Cut(e.pattern, " ")
-		mux.Handle(method+" /api/v2"+path, t.faulty(e.op, t.guarded(e)))
+		mux.Handle(method+" "+apiRoot+path, t.asked(t.faulty(e.op, t.answered(t.guarded(e)))))
 	}
-	mux.Handle("POST /api/v2/oauth/token-exchange", t.faulty(OpExchange, answering(t.exchange)))
-	mux.Handle("POST /api/v2/oauth/token", t.faulty(OpOAuth, answering(t.grant)))
+	mux.Handle("POST "+apiRoot+"/oauth/token-exchange", t.asked(t.faulty(OpExchange, answering(t.exchange))))
+	mux.Handle("POST "+apiRoot+"/oauth/token", t.asked(t.faulty(OpOAuth, answering(t.grant))))
+	mux.Handle(apiRoot+"/", t.asked(http.HandlerFunc(t.unknown)))
 }
 
 // guarded lets through who has a token good for the endpoint.
@@ -55,7 +65,7 @@ func (t *Tailnet) guarded(e endpoint) http.Handler {
 		if err := t.permit(e.op, r, actor, e.scope); err != nil {
 			return nil, err
 		}
-		if name := r.PathValue("tailnet"); name != "" && name != "-" && name != t.opts.Name {
+		if !slices.Contains([]string{"", "-", t.opts.Name, t.id}, r.PathValue("tailnet")) {
 			return nil, apiError{http.StatusNotFound, "tailnet not found"}
 		}
 		return e.answer(r, actor)
@@ -91,6 +101,10 @@ func answering(answer func(*http.Request) (any, error)) http.Handler {
 		v, err := answer(r)
 		if d, ok := v.(document); ok && err == nil {
 			d.write(w)
+			return
+		}
+		if v == nil && err == nil { // the API answers with an empty body
+			w.WriteHeader(http.StatusOK)
 			return
 		}
 		if err == nil {
@@ -141,6 +155,14 @@ func (t *Tailnet) actor(r *http.Request, now time.Time) (*accessToken, error) {
 	return found, nil
 }
 
+// userID is the ID of the person who made a; "" if a credential gave it.
+func (a *accessToken) userID() string {
+	if a.person {
+		return userID(person)
+	}
+	return ""
+}
+
 // companions are the scopes without which Tailscale does not grant a scope. It
 // answers a token with policy_file alone as one without it.
 // Source: https://tailscale.com/docs/reference/trust-credentials and
@@ -155,6 +177,11 @@ var companions = map[string][]string{
 // split are devices, which includes devices:core, and acl, now policy_file.
 func (a *accessToken) may(need string) bool {
 	return slices.ContainsFunc(a.scopes, func(scope string) bool { return includes(scope, need) && a.has(companions[scope]) })
+}
+
+// covers is may without companions: what a credential can grant.
+func (a *accessToken) covers(need string) bool {
+	return slices.ContainsFunc(a.scopes, func(scope string) bool { return includes(scope, need) })
 }
 
 // has reports whether a's scopes include all of these.

@@ -25,6 +25,7 @@ func start(t *testing.T, o Options) *Tailnet {
 		t.Fatal(err)
 	}
 	t.Cleanup(tn.Close)
+	t.Cleanup(func() { tn.checkAnswers(t) })
 	tn.AddCredential(Credential{
 		ClientID: clientID,
 		Scopes:   []string{"auth_keys", "devices:core"},
@@ -297,7 +298,7 @@ func TestScopes(t *testing.T) {
 		"deletion with core:read":  {[]string{"devices:core:read"}, deleteDevice, 403},
 		"deletion with core":       {[]string{"devices:core"}, deleteDevice, 404},
 		"services with services":   {[]string{"services"}, listServices, 0},
-		"services with auth_keys":  {[]string{"auth_keys"}, listServices, 404},
+		"services with auth_keys":  {[]string{"auth_keys"}, listServices, 404}, // by the older path
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

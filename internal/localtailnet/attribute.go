@@ -2,6 +2,7 @@ package localtailnet
 
 import (
 	"fmt"
+	"reflect"
 	"regexp"
 	"strconv"
 	"strings"
@@ -24,7 +25,10 @@ const (
 	largestNumberValue = 1<<53 - 1
 )
 
-var textValueForm = regexp.MustCompile(`^[a-zA-Z0-9_.]*$`)
+var (
+	attributeForm = regexp.MustCompile(`^[a-zA-Z0-9_:]+$`)
+	textValueForm = regexp.MustCompile(`^[a-zA-Z0-9_.]*$`)
+)
 
 // SetAttribute sets a posture attribute of the node with this stable id.
 func (t *Tailnet) SetAttribute(id, key string, value any) (err error) {
@@ -34,14 +38,14 @@ func (t *Tailnet) SetAttribute(id, key string, value any) (err error) {
 			err = fmt.Errorf("node %s not found", id)
 			return
 		}
-		err = n.setAttribute(key, attribute{value: value})
+		err = t.state.setAttribute(n, key, attribute{value: value})
 	})
 	return err
 }
 
 // setAttribute sets a custom attribute; its value is as encoding/json has it.
-func (n *node) setAttribute(key string, a attribute) error {
-	if err := checkAttribute(key, a.value); err != nil {
+func (s *state) setAttribute(n *node, key string, a attribute) error {
+	if err := s.checkAttribute(key, a.value); err != nil {
 		return err
 	}
 	if n.attributes == nil {
@@ -51,12 +55,33 @@ func (n *node) setAttribute(key string, a attribute) error {
 	return nil
 }
 
+// checkAttribute says why an attribute cannot be set in this tailnet: keys that
+// differ in case alone are one key, and all its values have one type.
+func (s *state) checkAttribute(key string, value any) error {
+	if err := checkAttribute(key, value); err != nil {
+		return err
+	}
+	for _, n := range s.nodes {
+		for held, a := range n.attributes {
+			switch {
+			case held != key && strings.EqualFold(held, key):
+				return fmt.Errorf("attribute key %q is already there as %q", key, held)
+			case held == key && reflect.TypeOf(a.value) != reflect.TypeOf(value):
+				return fmt.Errorf("value of %q must be of the same type as in the rest of the tailnet", key)
+			}
+		}
+	}
+	return nil
+}
+
 func checkAttribute(key string, value any) error {
 	switch {
 	case !strings.HasPrefix(key, customNamespace) || key == customNamespace:
 		return fmt.Errorf("attribute key %q must begin with %q", key, customNamespace)
 	case len(key) > longestAttribute:
 		return fmt.Errorf("attribute key %q is longer than %d characters", key, longestAttribute)
+	case !attributeForm.MatchString(key):
+		return fmt.Errorf("attribute key %q must have letters, numbers, underscores and colons only", key)
 	}
 	switch v := value.(type) {
 	case bool:

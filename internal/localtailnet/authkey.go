@@ -31,8 +31,9 @@ func (k Key) Usable(now time.Time) bool {
 
 type authKey struct {
 	Key
-	secret string // tskey-auth-ID-…
-	user   string // login name of who made it; "" is the tailnet's owner
+	secret       string // tskey-auth-ID-…
+	user         string // login name of who made it; "" is the tailnet's owner
+	byCredential bool   // a trust credential made it: the tailnet has it, and no user
 }
 
 // KeyOptions say what a key lets in. The zero value is a key for one untagged,
@@ -46,6 +47,8 @@ type KeyOptions struct {
 	// User is the login name of the person whose key it is, and whose an
 	// untagged node will be. "" is the tailnet's owner.
 	User string
+
+	byCredential bool
 }
 
 const defaultKeyLifetime = 90 * 24 * time.Hour
@@ -58,6 +61,14 @@ func (t *Tailnet) MintKey(o KeyOptions) (k Key, secret string) {
 		k, secret = minted.Key, minted.secret
 	})
 	return k, secret
+}
+
+// userOf is the ID of the user who made an auth key; "" if a credential did.
+func (s *state) userOf(k *authKey) string {
+	if k.byCredential {
+		return ""
+	}
+	return userID(s.ownerOf(nil, k.user))
 }
 
 // Keys returns every auth key that was ever minted, oldest first.
@@ -103,7 +114,7 @@ func (s *state) mint(o KeyOptions) *authKey {
 	id := newID("k")
 	k := &authKey{
 		secret: "tskey-auth-" + id + "-" + rand.Text(),
-		user:   o.User,
+		user:   o.User, byCredential: o.byCredential,
 		Key: Key{
 			ID: id, Description: o.Description, Tags: slices.Clone(o.Tags),
 			Reusable: o.Reusable, Ephemeral: o.Ephemeral, Preauthorized: o.Preauthorized,

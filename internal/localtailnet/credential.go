@@ -22,6 +22,8 @@ type Credential struct {
 	Claims   map[string]string // patterns for more of its claims
 
 	Created, Updated, Revoked time.Time // zero Revoked: it is good
+
+	UserID string // of the person who made it by the API; "" is another credential
 }
 
 // AddCredential adds c, in place of one with the same client id.

@@ -30,11 +30,12 @@ type apiCredential struct {
 	Updated time.Time `json:"updated,omitzero"`
 	Revoked time.Time `json:"revoked,omitzero"`
 	Invalid bool      `json:"invalid"`
+	UserID  string    `json:"userId,omitempty"` // of who made it; "" is a trust credential
 }
 
 func (c Credential) api() apiCredential {
 	a := apiCredential{
-		ID: c.ClientID, Created: c.Created, Updated: c.Updated, Revoked: c.Revoked, Invalid: !c.Revoked.IsZero(),
+		ID: c.ClientID, Created: c.Created, Updated: c.Updated, Revoked: c.Revoked, Invalid: !c.Revoked.IsZero(), UserID: c.UserID,
 		credentialRequest: credentialRequest{
 			KeyType: c.kind(), Description: c.Description, Scopes: c.Scopes, Tags: c.Tags,
 			Issuer: c.Issuer, Subject: c.Subject, CustomClaimRules: c.Claims,
@@ -60,7 +61,7 @@ func (t *Tailnet) createCredential(r *http.Request, actor *accessToken) (any, er
 		return nil, err
 	}
 	c := q.credential()
-	c.Created = time.Now()
+	c.Created, c.UserID = time.Now(), actor.userID()
 	c.ClientID = newID("k")
 	if q.KeyType == kindFederated {
 		c.ClientID = t.id + "-" + c.ClientID
@@ -91,7 +92,7 @@ func (t *Tailnet) setCredential(r *http.Request, actor *accessToken) (any, error
 		return nil, apiError{http.StatusBadRequest, "keyType of an existing key cannot be changed"}
 	}
 	c := q.credential()
-	c.ClientID, c.Secret, c.Created, c.Updated = old.ClientID, old.Secret, old.Created, time.Now()
+	c.ClientID, c.Secret, c.UserID, c.Created, c.Updated = old.ClientID, old.Secret, old.UserID, old.Created, time.Now()
 	t.state.change(func() {
 		i := slices.IndexFunc(t.state.creds, func(have Credential) bool { return have.ClientID == c.ClientID })
 		t.state.creds[i] = c

@@ -16,7 +16,7 @@ import (
 // line are those from before scopes were split.
 // Source: https://tailscale.com/docs/reference/trust-credentials.
 var areas = strings.Fields(`all devices:core devices:routes devices:posture_attributes device_invites users dns
-	policy_file services auth_keys oauth_keys federated_keys api_access_tokens webhooks log_streaming
+	policy_file services auth_keys oauth_keys oauth_apps federated_keys api_access_tokens webhooks log_streaming tailnets
 	logs:configuration logs:network account_settings feature_settings networking_settings
 	devices acl routes logs network-logs`)
 
@@ -45,12 +45,14 @@ func (q credentialRequest) checkScopes() error {
 		return errors.New("at least one scope is required")
 	}
 	for _, scope := range q.Scopes {
-		if !slices.Contains(areas, strings.TrimSuffix(scope, ":read")) {
+		if !isScope(scope) {
 			return fmt.Errorf("scope %q is not valid", scope)
 		}
 	}
 	return nil
 }
+
+func isScope(scope string) bool { return slices.Contains(areas, strings.TrimSuffix(scope, ":read")) }
 
 func (q credentialRequest) checkTags() error {
 	for _, tag := range q.Tags {

@@ -2,8 +2,11 @@ package localtailnet
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/netip"
+	"net/url"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -29,6 +32,10 @@ type device struct {
 	OS                 string       `json:"os"`
 	MachineKey         string       `json:"machineKey"`
 	NodeKey            string       `json:"nodeKey"`
+	UpdateAvailable    bool         `json:"updateAvailable"`
+	BlocksIncoming     bool         `json:"blocksIncomingConnections"`
+	TailnetLockKey     string       `json:"tailnetLockKey"`
+	TailnetLockError   string       `json:"tailnetLockError"` // the tailnet has no lock: never set
 
 	// With ?fields=all alone.
 	AdvertisedRoutes []netip.Prefix `json:"advertisedRoutes,omitempty"`
@@ -45,6 +52,7 @@ func (t *Tailnet) device(n *node, allFields bool) device {
 		KeyExpiryDisabled: n.KeyExpiry.IsZero(), Expires: n.KeyExpiry, Created: n.created,
 		ClientVersion: n.Hostinfo.IPNVersion(), OS: n.Hostinfo.OS(),
 		MachineKey: n.Machine.String(), NodeKey: n.Key.String(),
+		BlocksIncoming: n.Hostinfo.ShieldsUp(), TailnetLockKey: n.lockKey,
 	}
 	if !s.Online {
 		d.LastSeen = &n.lastSeen
@@ -60,12 +68,46 @@ func (t *Tailnet) device(n *node, allFields bool) device {
 
 func (t *Tailnet) listDevices(r *http.Request, _ *accessToken) (any, error) {
 	devices := []device{}
+	query := r.URL.Query()
+	allFields := query.Get("fields") == "all"
+	query.Del("fields")
 	t.state.read(func() {
 		for _, n := range t.state.nodes {
-			devices = append(devices, t.device(n, r.FormValue("fields") == "all"))
+			if d := t.device(n, allFields); d.matches(query) {
+				devices = append(devices, d)
+			}
 		}
 	})
 	return map[string][]device{"devices": devices}, nil
+}
+
+// matches reports whether every parameter is a field of d with this value, or a
+// list with it.
+// Source: Tailscale's OpenAPI document, GET /tailnet/{tailnet}/devices.
+func (d device) matches(filters url.Values) bool {
+	if len(filters) == 0 {
+		return true
+	}
+	encoded, _ := json.Marshal(d) // nothing in it cannot be encoded
+	var fields map[string]any
+	json.Unmarshal(encoded, &fields)
+	for name, values := range filters {
+		for _, value := range values {
+			if !hasValue(fields[name], value) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// hasValue compares the value of a field, or the items of a list, with a text.
+func hasValue(field any, text string) bool {
+	items, isList := field.([]any)
+	if !isList {
+		items = []any{field}
+	}
+	return slices.ContainsFunc(items, func(item any) bool { return item != nil && fmt.Sprint(item) == text })
 }
 
 func (t *Tailnet) getDevice(r *http.Request, _ *accessToken) (v any, err error) {
@@ -79,9 +121,10 @@ func (t *Tailnet) getDevice(r *http.Request, _ *accessToken) (v any, err error) 
 }
 
 func (t *Tailnet) deleteDevice(r *http.Request, _ *accessToken) (any, error) {
-	return nil, t.changeDevice(r, func(n *node) {
+	return nil, t.changeDevice(r, func(n *node) error {
 		t.state.log(OpDevices, http.StatusOK, "%s deleted", n.Name)
 		t.state.remove(n)
+		return nil
 	})
 }
 
@@ -93,14 +136,14 @@ func (t *Tailnet) authorizeDevice(r *http.Request, _ *accessToken) (any, error) 
 	if err := json.NewDecoder(r.Body).Decode(&req); err != nil {
 		return nil, apiError{http.StatusBadRequest, "decoding the request: " + err.Error()}
 	}
-	return nil, t.changeDevice(r, func(n *node) { n.MachineAuthorized = req.Authorized })
+	return nil, t.changeDevice(r, func(n *node) error { n.MachineAuthorized = req.Authorized; return nil })
 }
 
-func (t *Tailnet) changeDevice(r *http.Request, f func(*node)) (err error) {
+func (t *Tailnet) changeDevice(r *http.Request, f func(*node) error) (err error) {
 	t.state.change(func() {
 		var n *node
 		if n, err = t.state.device(r); err == nil {
-			f(n)
+			err = f(n)
 		}
 	})
 	return err
@@ -108,12 +151,16 @@ func (t *Tailnet) changeDevice(r *http.Request, f func(*node)) (err error) {
 
 // device is the node that the path names, by its number or its stable id.
 func (s *state) device(r *http.Request) (*node, error) {
-	id := r.PathValue("id")
-	n := s.node(func(n *node) bool {
-		return string(n.StableID) == id || strconv.FormatInt(int64(n.ID), 10) == id
-	})
+	n := s.deviceByID(r.PathValue("id"))
 	if n == nil {
 		return nil, apiError{http.StatusNotFound, "device not found"}
 	}
 	return n, nil
+}
+
+// deviceByID is the node with this number or stable id, or nil.
+func (s *state) deviceByID(id string) *node {
+	return s.node(func(n *node) bool {
+		return string(n.StableID) == id || strconv.FormatInt(int64(n.ID), 10) == id
+	})
 }

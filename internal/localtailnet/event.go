@@ -11,6 +11,9 @@ import (
 const (
 	opNode    = "node"    // a node went, by itself or not
 	opUnknown = "unknown" // a request that nothing here answers
+
+	// OpContract is a request of tailjoin that Tailscale's published API does not have.
+	OpContract = "contract"
 )
 
 // An Event is something that a server of the tailnet did or refused.

@@ -21,6 +21,7 @@ type apiKey struct {
 	Expires       time.Time       `json:"expires"`
 	Revoked       time.Time       `json:"revoked,omitzero"`
 	Invalid       bool            `json:"invalid"`
+	UserID        string          `json:"userId,omitempty"` // of who made it; "" is a trust credential
 	Capabilities  keyCapabilities `json:"capabilities"`
 }
 
@@ -30,7 +31,7 @@ type keyCapabilities struct {
 			Reusable      bool     `json:"reusable"`
 			Ephemeral     bool     `json:"ephemeral"`
 			Preauthorized bool     `json:"preauthorized"`
-			Tags          []string `json:"tags"`
+			Tags          []string `json:"tags,omitempty"`
 		} `json:"create"`
 	} `json:"devices"`
 }
@@ -60,11 +61,23 @@ func (t *Tailnet) createKey(r *http.Request, actor *accessToken) (any, error) {
 	k, secret := t.MintKey(KeyOptions{
 		Description: req.Description, Tags: c.Tags,
 		Reusable: c.Reusable, Ephemeral: c.Ephemeral, Preauthorized: c.Preauthorized,
-		Lifetime: time.Duration(req.ExpirySeconds) * time.Second,
+		Lifetime: time.Duration(req.ExpirySeconds) * time.Second, byCredential: !actor.person,
 	})
-	made := k.api(time.Now())
+	made, _ := t.shownKey(k.ID)
 	made.Key = secret
 	return made, nil
+}
+
+// shownKey is an auth key as the API shows it.
+func (t *Tailnet) shownKey(id string) (shown apiKey, found bool) {
+	t.state.read(func() {
+		if i := slices.IndexFunc(t.state.keys, func(k *authKey) bool { return k.ID == id }); i >= 0 {
+			k := t.state.keys[i]
+			shown, found = k.api(time.Now()), true
+			shown.UserID = t.state.userOf(k)
+		}
+	})
+	return shown, found
 }
 
 // descriptionForm is what Tailscale's OpenAPI document says of a description.
@@ -104,19 +117,15 @@ func (t *Tailnet) refuseTagsOf(actor *accessToken, tags []string) (err error) {
 	return err
 }
 
-// listKeys lists those that still let somebody in. Without ?all=true a token of
-// a credential sees other credentials only, as Tailscale's OpenAPI document
-// has it.
-func (t *Tailnet) listKeys(r *http.Request, actor *accessToken) (any, error) {
+// usableKeys are the auth keys that still let a node in.
+func (t *Tailnet) usableKeys() (usable []apiKey) {
 	now := time.Now()
-	active := []apiKey{}
-	seen := actor.person || r.FormValue("all") == "true"
 	for _, k := range t.Keys() {
-		if seen && k.Usable(now) {
-			active = append(active, k.api(now))
+		if shown, _ := t.shownKey(k.ID); k.Usable(now) {
+			usable = append(usable, shown)
 		}
 	}
-	return map[string][]apiKey{"keys": active}, nil
+	return usable
 }
 
 var errNoKey = apiError{http.StatusNotFound, "key not found"}
@@ -124,10 +133,8 @@ var errNoKey = apiError{http.StatusNotFound, "key not found"}
 // getKey also shows a key that was used, revoked or has expired: with invalid
 // set.
 func (t *Tailnet) getKey(r *http.Request, _ *accessToken) (any, error) {
-	for _, k := range t.Keys() {
-		if k.ID == r.PathValue("id") {
-			return k.api(time.Now()), nil
-		}
+	if k, found := t.shownKey(r.PathValue("id")); found {
+		return k, nil
 	}
 	return nil, errNoKey
 }

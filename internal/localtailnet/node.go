@@ -42,6 +42,7 @@ type node struct {
 	gone      bool        // removed; an open poll tells the node, then ends
 	reaper    *time.Timer // runs while an ephemeral node has no poll
 
+	lockKey     string   // of the tailnet lock; "" from a daemon that has none
 	sshHostKeys []string // in place of what Hostinfo says
 
 	attributes map[string]attribute // posture attributes that were set; those of the client are in Hostinfo

@@ -73,7 +73,7 @@ func (t *Tailnet) grant(r *http.Request) (any, error) {
 		t.event(OpOAuth, http.StatusUnauthorized, "no OAuth client has this secret")
 		return nil, errToken
 	}
-	granted, err := c.narrow(r.PostFormValue("scope"), r.PostFormValue("tags"))
+	granted, err := t.narrow(c, r.PostFormValue("scope"), r.PostFormValue("tags"))
 	if err != nil {
 		t.event(OpOAuth, http.StatusForbidden, "%s: %v", c.ClientID, err)
 		return nil, err
@@ -87,22 +87,40 @@ func (t *Tailnet) grant(r *http.Request) (any, error) {
 func equal(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
 
 // narrow returns c with those of its scopes and tags that are asked for, both
-// separated by spaces; all if none are. The refusal of a scope is Tailscale's
+// separated by spaces; all if none are. A scope that does not exist is ignored:
+// if no other one is asked for, c stays whole, tags and all (tailscale#14286,
+// tailscale#15456). The refusal of a scope is Tailscale's
 // (adinhodovic/tailscale-exporter#34).
-func (c Credential) narrow(scopes, tags string) (Credential, error) {
-	if wanted := strings.Fields(scopes); len(wanted) > 0 {
-		whole := accessToken{scopes: c.Scopes}
-		if slices.ContainsFunc(wanted, func(scope string) bool { return !whole.may(scope) }) {
-			return c, apiError{http.StatusForbidden, fmt.Sprintf("OAuth client cannot grant scopes %q", scopes)}
-		}
+func (t *Tailnet) narrow(c Credential, scopes, tags string) (Credential, error) {
+	whole := accessToken{scopes: c.Scopes, tags: c.Tags}
+	asked := strings.Fields(scopes)
+	wanted := slices.DeleteFunc(slices.Clone(asked), func(scope string) bool { return !isScope(scope) })
+	switch {
+	case len(asked) > 0 && len(wanted) == 0:
+		return c, nil
+	case slices.ContainsFunc(wanted, func(scope string) bool { return !whole.covers(scope) }):
+		return c, apiError{http.StatusForbidden, fmt.Sprintf("OAuth client cannot grant scopes %q", scopes)}
+	case len(wanted) > 0:
 		c.Scopes = wanted
 	}
-	if wanted := strings.Fields(tags); len(wanted) > 0 {
-		if err := refuseTags(wanted, c.Tags); err != nil {
-			return c, apiError{http.StatusBadRequest, err.Error()}
-		}
-		c.Tags = wanted
+	return t.narrowTags(c, &whole, strings.Fields(tags))
+}
+
+// narrowTags returns c with the tags that are asked for, which whole may give:
+// all if none are. Only a token for devices or auth keys can have tags.
+// Source: https://github.com/tailscale/tailscale/issues/8299.
+func (t *Tailnet) narrowTags(c Credential, whole *accessToken, tags []string) (Credential, error) {
+	if len(tags) == 0 {
+		return c, nil
 	}
+	narrowed := accessToken{scopes: c.Scopes}
+	if !narrowed.covers("devices:core:read") && !narrowed.covers("auth_keys:read") {
+		return c, apiError{http.StatusBadRequest, "tags need one of the scopes devices and auth_keys"}
+	}
+	if err := t.refuseTagsOf(whole, tags); err != nil {
+		return c, apiError{http.StatusBadRequest, err.Error()}
+	}
+	c.Tags = tags
 	return c, nil
 }
 

@@ -1,7 +1,6 @@
 package localtailnet
 
 import (
-	"net/http"
 	"testing"
 	"time"
 
@@ -60,20 +59,6 @@ func count(keys []tailscale.Key, kind string) (n int) {
 		}
 	}
 	return n
-}
-
-func TestOAuthClient_cannotGrantWhatItLacks(t *testing.T) {
-	tn := start(t, Options{})
-	tn.AddCredential(Credential{ClientID: "k1", Secret: "s3cret", Scopes: []string{"auth_keys"}, Tags: []string{"tag:ci", "tag:server"}})
-	form := map[string][]string{"client_secret": {"s3cret"}, "scope": {"services"}}
-	status, got := post(t, tn, "/api/v2/oauth/token", form, http.Header{})
-	if want := `OAuth client cannot grant scopes "services"`; status != 403 || got["message"] != want {
-		t.Errorf("got %d %v, want 403 %s", status, got, want)
-	}
-	form = map[string][]string{"client_secret": {"s3cret"}, "scope": {"auth_keys:read"}, "tags": {"tag:ci"}}
-	if _, got := post(t, tn, "/api/v2/oauth/token", form, http.Header{}); got["scope"] != "auth_keys:read" || got["tags"] != "tag:ci" {
-		t.Errorf("got %v, want the scope and the tag that were asked for", got)
-	}
 }
 
 func TestDERPMap_isPublished(t *testing.T) {

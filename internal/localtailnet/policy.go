@@ -1,6 +1,7 @@
 package localtailnet
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"net/http"
@@ -90,6 +91,9 @@ func (t *Tailnet) replacement(text []byte, etag string) (policy, error) {
 	held := t.state.policy
 	if etag != "" && etag != held.etag && (etag != "ts-default" || !held.untouched) {
 		return held, errOldHash
+	}
+	if len(bytes.TrimSpace(text)) == 0 {
+		return untouchedPolicy(), nil
 	}
 	p, err := newPolicy(text, t.userDomains()...)
 	if err != nil {

@@ -1,6 +1,7 @@
 package localtailnet
 
 import (
+	"bytes"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -54,7 +55,9 @@ type policyDetails struct {
 	Errors   []string `json:"errors"`
 }
 
-// setPolicy answers with the file as it is kept.
+// setPolicy answers with the file as it is kept. An empty body resets the policy
+// to that of a new tailnet: terraform-provider-tailscale relies on it when it
+// destroys a tailscale_acl.
 func (t *Tailnet) setPolicy(r *http.Request, _ *accessToken) (any, error) {
 	text, err := readText(r)
 	if err != nil {
@@ -70,11 +73,15 @@ func (t *Tailnet) setPolicy(r *http.Request, _ *accessToken) (any, error) {
 
 // validatePolicy checks a whole policy file, or runs an array of tests against
 // the file that is held. Either way the status is 200 and what is wrong is in
-// the message, unless the body is no HuJSON at all.
+// the message, unless the body is no HuJSON at all. An empty body is for the file
+// that is held.
 func (t *Tailnet) validatePolicy(r *http.Request, _ *accessToken) (any, error) {
 	text, err := readText(r)
 	if err != nil {
 		return nil, err
+	}
+	if len(bytes.TrimSpace(text)) == 0 {
+		text = []byte(t.Policy())
 	}
 	reader := &policyReader{text: text}
 	validate := t.validateFile

@@ -209,7 +209,6 @@ func TestPolicyAPI_validates(t *testing.T) {
 		{"file that is wrong", `{"grants": [], "acl": []}`, 200, `{"message":"line 1, column 16: unknown field \"acl\""}`},
 		{"no HuJSON", "{\n\t\"grants\" [],\n}", 400,
 			`{"message":"line 2, column 11: invalid character '[' after object name"}`},
-		{"nothing", "", 400, `{"message":"line 1, column 1: parsing value: unexpected EOF"}`},
 		{"warning", `{"grants": [{"src": ["group:eng@example.com"], "dst": ["*"], "ip": ["*"]}]}`, 200,
 			`{"message":"warning(s) found","data":[{"user":"group:eng@example.com","warnings":["group is not syncing from SCIM and will be ignored by rules in the policy file"]}]}`},
 		{"good tests", `[{"src": "tag:ci", "accept": ["tag:server:80"]}]`, 200, `{}`},

@@ -115,6 +115,10 @@ func (t *Tailnet) newNode(k *authKey, req *tailcfg.RegisterRequest, machine key.
 	n.MachineAuthorized = k.Preauthorized || !t.opts.DeviceApproval
 	n.Hostinfo = req.Hostinfo.View()
 	n.Cap = req.Version
+	if !req.NLKey.IsZero() {
+		lockKey, _ := req.NLKey.MarshalText() // of a key that is there it does not fail
+		n.lockKey = string(lockKey)
+	}
 	return n
 }
 

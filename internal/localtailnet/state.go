@@ -25,6 +25,9 @@ type state struct {
 	faults faults // by operation
 	events []Event
 
+	asked      []string    // operations of the API that tailjoin asked for
+	deviations []deviation // of the API's answers from the published contract, without their sources
+
 	filters map[*node]*filter.Filter // what Allows has asked; emptied by change
 
 	usedTokens []string // jti of every ID token that was exchanged

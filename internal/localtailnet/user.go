@@ -2,6 +2,7 @@ package localtailnet
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"slices"
 
@@ -36,6 +37,9 @@ func (s *state) ownerOf(tags []string, login string) tailcfg.UserID {
 	s.people[id] = tailcfg.UserProfile{ID: id, LoginName: login, DisplayName: login}
 	return id
 }
+
+// userID is how the API names a user.
+func userID(id tailcfg.UserID) string { return fmt.Sprintf("u%dCNTRL", id) }
 
 // knows reports whether somebody has this login name.
 func (s *state) knows(login string) bool {

@@ -89,14 +89,25 @@ func (cred Credential) set(ctx context.Context, keys *tailscale.KeysResource) (*
 }
 
 func (cred Credential) client() tailscale.SetOAuthClientRequest {
-	return tailscale.SetOAuthClientRequest{Scopes: cred.Scopes, Tags: cred.Tags, Description: cred.Description}
+	return tailscale.SetOAuthClientRequest{Scopes: cred.Scopes, Tags: cred.sentTags(), Description: cred.Description}
 }
 
 func (cred Credential) identity() tailscale.SetFederatedIdentityRequest {
 	return tailscale.SetFederatedIdentityRequest{
-		Scopes: cred.Scopes, Tags: cred.Tags, Description: cred.Description,
-		Issuer: cred.Issuer, Subject: cred.Subject, Audience: cred.Audience, CustomClaimRules: cred.Claims,
+		Scopes: cred.Scopes, Tags: cred.sentTags(), Description: cred.Description,
+		Issuer: cred.Issuer, Subject: cred.Subject, Audience: cred.Audience, CustomClaimRules: cred.sentClaims(),
 	}
+}
+
+// sentTags and sentClaims are never nil: the official client would send null,
+// which the API's description does not have.
+func (cred Credential) sentTags() []string { return append([]string{}, cred.Tags...) }
+
+func (cred Credential) sentClaims() map[string]string {
+	if cred.Claims == nil {
+		return map[string]string{}
+	}
+	return cred.Claims
 }
 
 // Credentials lists the tailnet's trust credentials, of the kinds that the

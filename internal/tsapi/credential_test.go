@@ -77,8 +77,8 @@ func TestCredential_ofAnOAuthClientHasASecretOnce(t *testing.T) {
 		t.Error(err)
 	}
 	want := []string{
-		`POST /api/v2/tailnet/-/keys {"keyType":"client","scopes":["dns"],"tags":null,"description":""}`,
-		`PUT /api/v2/tailnet/-/keys/k1CNTRL {"keyType":"client","scopes":["dns"],"tags":null,"description":""}`,
+		`POST /api/v2/tailnet/-/keys {"keyType":"client","scopes":["dns"],"tags":[],"description":""}`,
+		`PUT /api/v2/tailnet/-/keys/k1CNTRL {"keyType":"client","scopes":["dns"],"tags":[],"description":""}`,
 	}
 	if d := cmp.Diff(want, got.All()); d != "" {
 		t.Errorf("asked (-want +got):\n%s", d)
