@@ -33,7 +33,7 @@ func (f *front) authKey(c config.TSNet) (func(context.Context) (secret.Text, err
 	case c.ClientID == "" && c.ClientSecret.IsZero():
 		return nil, nil
 	case len(c.AdvertiseTags) == 0:
-		return nil, diag.Input("tsnet.advertiseTags is empty", "a node that joins without an auth key has to have tags, among those of its credential")
+		return nil, diag.Input("tsnet.advertiseTags is empty", "a node that joins without an auth key has to have tags: all of its credential, or only tags that one of these owns in tagOwners")
 	}
 	request, err := f.accessRequest(c)
 	if err != nil {

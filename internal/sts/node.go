@@ -146,7 +146,7 @@ func notJoined(err error) error {
 		Summary: "the tailnet does not let the token service in",
 		Err:     err,
 		Hint: "if the auth key is spent or unknown, give a new one: TS_AUTHKEY, or tsnet.authKey\n" +
-			"If a tag is not permitted, tsnet.advertiseTags has to be among those of the key or the credential",
+			"If a tag is not permitted, tsnet.advertiseTags must be all tags of the key or the credential, or tags that these own",
 	}
 }
 
