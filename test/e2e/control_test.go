@@ -163,7 +163,7 @@ func TestJoin_nodeThatNobodyApproved_isToldSo(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, localtailnet.Options{DeviceApproval: true})
 	w.vars["TAILJOIN_OAUTH_CLIENT_ID"] = clientID + "?preauthorized=false"
-	w.mustFail("needs-approval", []string{"device-management"}, "--network=userspace")
+	w.mustFail("needs-approval", []string{"switch device approval off: see the control server"}, "--network=userspace")
 }
 
 func TestJoin_otherTailnetThanExpected_isLeftAgain(t *testing.T) {

@@ -286,7 +286,7 @@ func TestHeadscale_doctorOfAJobWithAnAuthKey(t *testing.T) {
 	if got.status != 0 {
 		t.Errorf("doctor ended with %d:\n%s", got.status, got.text())
 	}
-	wantWords(t, got, "a join by auth key does not ask the API", j.server.URL+" answers")
+	wantWords(t, got, "a join by auth key does not ask it", j.server.URL+" answers")
 }
 
 // A control server that tells peers of a new node a moment later has the first
