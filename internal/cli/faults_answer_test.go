@@ -17,6 +17,9 @@ var html = http.Header{"Content-Type": {"text/html"}}
 
 const aPage = "<html><body>Please sign in</body></html>"
 
+// brief is for what is tried again until the timeout.
+var brief = env{"TAILJOIN_TIMEOUT": "4s"}
+
 var permissionFaults = []fault{
 	{name: "permissions: no id-token", env: env{"ACTIONS_ID_TOKEN_REQUEST_URL": "", "ACTIONS_ID_TOKEN_REQUEST_TOKEN": ""}, code: "no-id-token",
 		first: saying{"may not ask for an ID token", "id-token: write", "caller of a reusable workflow"}},
@@ -36,10 +39,10 @@ var permissionFaults = []fault{
 }
 
 var answerFaults = []fault{
-	{name: "answer: a portal", broken: at(localtailnet.OpExchange, localtailnet.Fault{Status: 200, Body: aPage, Header: html}), code: "web-page", first: saying{"a web page came back", "captive portal"}, more: saying{"$API"}},
-	{name: "answer: a portal without a type", broken: at(localtailnet.OpExchange, localtailnet.Fault{Status: 200, Body: aPage}), code: "web-page", first: saying{"a web page came back", "captive portal"}},
-	{name: "answer: a redirect", broken: at(localtailnet.OpExchange, localtailnet.Fault{Status: 302, Body: "moved", Header: http.Header{"Location": {"http://127.0.0.1:9/login"}}}), code: "web-page", first: saying{"captive portal"}},
-	{name: "answer: a firewall", broken: at(localtailnet.OpExchange, localtailnet.Fault{Status: 403, Body: aPage, Header: html}), code: "web-page", first: saying{"a web page came back", "firewall"}},
+	{name: "answer: a portal", env: brief, broken: at(localtailnet.OpExchange, localtailnet.Fault{Status: 200, Body: aPage, Header: html}), code: "web-page", first: saying{"a web page came back", "captive portal"}, more: saying{"$API"}},
+	{name: "answer: a portal without a type", env: brief, broken: at(localtailnet.OpExchange, localtailnet.Fault{Status: 200, Body: aPage}), code: "web-page", first: saying{"a web page came back", "captive portal"}},
+	{name: "answer: a redirect", env: brief, broken: at(localtailnet.OpExchange, localtailnet.Fault{Status: 302, Body: "moved", Header: http.Header{"Location": {"http://127.0.0.1:9/login"}}}), code: "web-page", first: saying{"captive portal"}},
+	{name: "answer: a firewall", env: brief, broken: at(localtailnet.OpExchange, localtailnet.Fault{Status: 403, Body: aPage, Header: html}), code: "web-page", first: saying{"a web page came back", "firewall"}},
 	{name: "answer: a firewall in plain text", broken: at(localtailnet.OpExchange, localtailnet.Fault{Status: 403, Body: "Blocked by policy", Header: http.Header{"Content-Type": {"text/plain"}}}), code: "web-page",
 		first: saying{"did not come from Tailscale's API"}, more: saying{"Blocked by policy"}},
 	{name: "answer: a proxy wants a password", broken: at(localtailnet.OpExchange, localtailnet.Fault{Status: 407, Body: "Proxy Authentication Required", Header: http.Header{"Content-Type": {"text/plain"}}}), code: "web-page",
@@ -50,15 +53,15 @@ var answerFaults = []fault{
 	{name: "answer: JSON without a token", broken: at(localtailnet.OpExchange, localtailnet.Fault{Status: 200, Body: `{"ok":true}`}), code: "web-page", first: saying{"did not come from Tailscale's API"}},
 	{name: "answer: too often", broken: at(localtailnet.OpExchange, localtailnet.Fault{Status: 429, Header: http.Header{"Retry-After": {"120"}}}), code: "not-answering",
 		first: saying{"limits how often it is asked", "timeout above 2m"}, more: saying{"429"}},
-	{name: "answer: it fails", broken: at(localtailnet.OpExchange, localtailnet.Fault{Status: 503}), code: "not-answering", first: saying{"keeps failing", "status.tailscale.com"}},
-	{name: "answer: no server", env: env{"TAILJOIN_API_URL": "http://127.0.0.1:9"}, code: "not-answering", first: saying{"keeps failing"}, more: saying{"http://127.0.0.1:9"}},
+	{name: "answer: it fails", env: brief, broken: at(localtailnet.OpExchange, localtailnet.Fault{Status: 503}), code: "not-answering", first: saying{"keeps failing", "status.tailscale.com"}},
+	{name: "answer: no server", env: with(brief, "TAILJOIN_API_URL", "http://127.0.0.1:9"), code: "not-answering", first: saying{"keeps failing"}, more: saying{"http://127.0.0.1:9"}},
 	{name: "answer: no such call", broken: at(localtailnet.OpExchange, localtailnet.Fault{Status: 404}), code: "no-exchange", first: saying{"gives no access tokens", "authkey"}},
 	{name: "answer: it names the audience", broken: at(localtailnet.OpExchange, localtailnet.Fault{Status: 403, Body: `{"message":"audience mismatch"}`}), code: "wif-refused",
 		first: saying{"audience", "api.tailscale.com/$ID"}},
 	{name: "answer: it names the claim rules", broken: at(localtailnet.OpExchange, localtailnet.Fault{Status: 400, Body: `{"message":"custom claims do not match"}`}), code: "wif-refused",
 		first: saying{"custom claim rule", "each must hold"}},
-	{name: "answer: a portal at the keys", broken: at(localtailnet.OpKeys, localtailnet.Fault{Status: 200, Body: aPage, Header: html}), code: "web-page", first: saying{"a web page came back"}},
-	{name: "answer: a portal without a type at the keys", broken: at(localtailnet.OpKeys, localtailnet.Fault{Status: 200, Body: aPage}), code: "web-page", first: saying{"a web page came back"}},
+	{name: "answer: a portal at the keys", env: brief, broken: at(localtailnet.OpKeys, localtailnet.Fault{Status: 200, Body: aPage, Header: html}), code: "web-page", first: saying{"a web page came back"}},
+	{name: "answer: a portal without a type at the keys", env: brief, broken: at(localtailnet.OpKeys, localtailnet.Fault{Status: 200, Body: aPage}), code: "web-page", first: saying{"a web page came back"}},
 }
 
 // byClient joins by the secret of an OAuth client.

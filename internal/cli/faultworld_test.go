@@ -133,7 +133,7 @@ func (w *faultWorld) join(t *testing.T, f fault, i int) (said, why string) {
 		"PATH": os.Getenv("PATH"), "HOME": dir, "GITHUB_ACTIONS": "true", "GITHUB_EVENT_PATH": filepath.Join(dir, "event"),
 		"GITHUB_REPOSITORY": "acme/web", "GITHUB_REF": "refs/heads/main", "RUNNER_TEMP": dir,
 		"ACTIONS_ID_TOKEN_REQUEST_URL": "$URL/token?api-version=2.0", "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "0123-for-tokens",
-		"TAILJOIN_LOGIN_SERVER": "$API", "TAILJOIN_OAUTH_CLIENT_ID": "$ID", "TAILJOIN_TAGS": "tag:ci", "TAILJOIN_TIMEOUT": "4s",
+		"TAILJOIN_LOGIN_SERVER": "$API", "TAILJOIN_OAUTH_CLIENT_ID": "$ID", "TAILJOIN_TAGS": "tag:ci", "TAILJOIN_TIMEOUT": "20s",
 		"TAILJOIN_NETWORK": "userspace", "TAILJOIN_TAILSCALE_PATH": w.daemon, "TAILJOIN_SESSION": filepath.Join(dir, "s"),
 		"HTTPS_PROXY": "http://127.0.0.1:9", "TS_NO_LOGS_NO_SUPPORT": "true", // nothing leaves this machine
 	}
