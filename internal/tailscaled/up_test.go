@@ -2,6 +2,7 @@ package tailscaled
 
 import (
 	"fmt"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -48,7 +49,7 @@ func TestParseFlags(t *testing.T) {
 		"--verbose=1 --statedir=/var/lib/a --tun userspace-networking": {Words: []string{"--verbose=1", "--tun", "userspace-networking"}, Userspace: true, StateDir: "/var/lib/a"},
 		"--statedir /a --statedir /b --verbose 1":                      {Words: []string{"--verbose", "1"}, StateDir: "/b"},
 		"--state=mem: -socks5-server=:1055":                            {Words: []string{"-socks5-server=:1055"}, Proxy: ":1055"},
-		"--state /a/tailscaled.state":                                  {KeyDir: "/a"},
+		"--state /a/tailscaled.state":                                  {KeyDir: filepath.FromSlash("/a")},
 		"--state=/a/tailscaled.state --state=mem:":                     {},
 	} {
 		got, err := ParseFlags(strings.Fields(line))
