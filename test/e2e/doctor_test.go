@@ -65,7 +65,7 @@ func TestDoctor_ofAJobThatCanJoin_findsNothingAndLeavesNothing(t *testing.T) {
 		e.want(t, check, "ok", "")
 	}
 	e.want(t, "network", "ok", "a join gets a network interface")
-	e.want(t, "services", "note", "The credential itself is fine")
+	e.want(t, "services", "note", "GET /tailnet/-/services: 403")
 	if d := gocmp.Diff(before, w.traces()); d != "" {
 		t.Errorf("something is left (-before +after):\n%s", d)
 	}
