@@ -35,7 +35,7 @@ func TestClient_asksOnlyForWhatTailscalePublishes(t *testing.T) {
 	token := tsapi.AccessToken{Text: secret.New(tailnet.MintAPIKey(time.Hour))}
 	federated := tsapi.Credential{
 		Kind: tsapi.Federated, Description: "web", Scopes: []string{"auth_keys"}, Tags: []string{"tag:ci"},
-		Issuer: tailnet.IssuerURL, Subject: "repo:*", Audience: "x", Claims: map[string]string{"a": "b"},
+		Issuer: tailnet.IssuerURL, Subject: "repo:*", Audience: "x", // no claims: they must not become null
 	}
 	oauth := tsapi.Credential{Kind: tsapi.OAuthClient, Description: "web", Scopes: []string{"dns"}}
 	var key tsapi.AuthKey
