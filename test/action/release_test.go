@@ -34,8 +34,8 @@ var releaseFiles = []string{
 func newReleaseTree(t *testing.T) *releaseTree {
 	t.Helper()
 	r := &releaseTree{dir: t.TempDir(), assets: t.TempDir()}
-	for _, name := range []string{"release-commit", "release-assets"} {
-		copyFile(t, filepath.Join(root, "scripts", name), filepath.Join(r.dir, "scripts", name))
+	for _, name := range []string{"scripts/release-commit", "scripts/release-assets", "scripts/toolchain.sh", "go.mod"} {
+		copyFile(t, filepath.Join(root, name), filepath.Join(r.dir, name))
 	}
 	r.git(t, "init", "-q", "-b", "main")
 	r.git(t, "add", ".")
