@@ -72,7 +72,7 @@ func requestMissing(server, hint string) func(job) *diag.Problem {
 // dependabot starts jobs with rights of their own.
 const dependabot = "dependabot[bot]"
 
-// deletedFork stands for a repository that is no longer there.
+// deletedFork is the name shown for a fork that was deleted.
 const deletedFork = "a repository that was deleted"
 
 // forkOf is the repository that a pull request comes from, if that is another.

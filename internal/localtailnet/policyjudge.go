@@ -17,7 +17,7 @@ type PolicyNode struct {
 
 // Judge applies a policy file to a tailnet with these nodes and returns the packet
 // filter of each node, by name. The error of a refused file is the API's message.
-// owner is the login name of the tailnet's owner, domains those of its users.
+// owner is the login name of the tailnet's owner; domains are the domains of its users.
 func Judge(text []byte, owner string, domains []string, nodes []PolicyNode) (filters map[string][]tailcfg.FilterRule, err error) {
 	f, err := readPolicy(text, domains)
 	if err != nil {

@@ -26,7 +26,7 @@ func (f *fakeInstaller) leaveNote(session string, join int) {
 	must(f.t, err, os.Mkdir(f.notesDir, 0o700), os.WriteFile(filepath.Join(f.notesDir, noteName), content, 0o600))
 }
 
-// wantNoted fails unless the machine's note is that of this session; "" is no note, and no directory for it.
+// wantNoted fails unless the machine's note names this session. With "" it fails if the note or its directory exists.
 func (f *fakeInstaller) wantNoted(session string) {
 	f.t.Helper()
 	note, err := f.installer().noted()

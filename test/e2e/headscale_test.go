@@ -211,7 +211,7 @@ func TestHeadscale_joinsThatAreKilled(t *testing.T) {
 	}
 }
 
-// A daemon that was killed cannot log out, and nobody else can: the server removes
+// A killed daemon cannot log out, and no other process can: the server removes
 // the node itself after a while.
 func TestHeadscale_aDaemonThatIsKilled_leavesTheMachineClean(t *testing.T) {
 	before := network(t)

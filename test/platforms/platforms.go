@@ -41,7 +41,7 @@ func (p Platform) RunnerOS() string {
 	return map[string]string{"linux": "Linux", "darwin": "macOS", "windows": "Windows"}[p.OS]
 }
 
-// Systems are what `uname -s` prints on this platform: on Windows in Git's sh, in those of MSYS2, and in Cygwin's.
+// Systems are what `uname -s` prints on this platform: on Windows in Git's sh, in the shells of MSYS2, and in Cygwin's.
 func (p Platform) Systems() []string {
 	return map[string][]string{
 		"linux": {"Linux"}, "darwin": {"Darwin"},

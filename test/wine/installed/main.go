@@ -1,6 +1,6 @@
 //go:build windows
 
-// Command installed stands for three programs on a machine without Tailscale's driver.
+// Command installed acts as three programs on a machine without Tailscale's driver.
 //
 // As tailscaled.exe, which a test's MSI installs as a service, it says its version, and as a service it runs the small daemon at the
 // pipe and on the state that Tailscale's service has.
@@ -52,7 +52,7 @@ const (
 // busy is the status of an msiexec while Windows installs for another one.
 const busy = 1618
 
-// programs are what this stands for, by its name.
+// programs maps the name that this file is run by to the program it acts as.
 var programs = map[string]func(args []string) int{"msiexec.exe": install, "msiserver.exe": serve}
 
 func main() {
