@@ -18,7 +18,7 @@ type fault struct {
 	name string
 
 	job        localtailnet.Job
-	claims     map[string]any                 // replace those of the job's token; nil takes one away
+	claims     map[string]any                 // replace claims of the job's token; nil removes one
 	token      localtailnet.Forgery           // how the token is made besides
 	env        map[string]string              // replaces variables; "" unsets one. $ID, $TOKEN, $URL are the case's own
 	event      string                         // content of GITHUB_EVENT_PATH

@@ -195,7 +195,7 @@ func (w *faultWorld) minter(f fault, i int) func(audience string) (string, error
 	}
 }
 
-// isOtherCI reports that the job is none of GitHub's: its subject is of another
+// isOtherCI reports that the job does not run on GitHub: its subject has another
 // form.
 func (f fault) isOtherCI() bool {
 	subject, ok := f.claims["sub"].(string)

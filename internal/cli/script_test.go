@@ -75,7 +75,7 @@ func openTailnet(env *testscript.Env) error {
 	return nil
 }
 
-// events are those of the tailnet since it has its policy.
+// events returns what happened on the tailnet after its policy was set.
 func events(ts *testscript.TestScript) []localtailnet.Event {
 	return ts.Value(tailnetKey{}).(*localtailnet.Tailnet).Events()[1:]
 }

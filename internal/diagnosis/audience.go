@@ -43,7 +43,8 @@ func (e *Evidence) audience() Cause {
 	return c
 }
 
-// shownAudience is that of the token, with all of several.
+// shownAudience returns the token's audiences, separated by commas, or the
+// requested audience if the token has none.
 func (e *Evidence) shownAudience() string {
 	if len(e.Token.Claims.Audience) == 0 {
 		return e.Audience

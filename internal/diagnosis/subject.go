@@ -54,8 +54,8 @@ func (e *Evidence) anyRun(subject string) string {
 	return subject
 }
 
-// remarks are those of the table that are true of a subject, and those of its
-// branch. There is always one.
+// remarks returns the rows of the table that match a subject, and the remarks on
+// its branch. It always returns at least one.
 func (e *Evidence) remarks(subject string) []remark {
 	var all []remark
 	for _, rule := range subjectRules {
@@ -105,7 +105,7 @@ func (e *Evidence) fork(subject string) (remark, bool) {
 // A subjectRule remarks on subjects of one form, of tokens with one claim.
 type subjectRule struct {
 	subject lazy.Pattern // its groups stand in the texts as $1, $2
-	claim   string       // that the token must have; "" is none
+	claim   string       // that the token must have; "" requires no claim
 	value   lazy.Pattern // of the claim; "" is any
 	remark
 }

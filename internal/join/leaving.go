@@ -140,7 +140,7 @@ func (l *leaving) byAPI(ctx context.Context) error {
 	return err
 }
 
-// isAbsent reports whether the API refused to delete the node since there is none:
+// isAbsent reports whether the API refused to delete the node because it is gone:
 // it may say so by a 400, for an ID that is not valid, or a 501, for a node that is
 // not the tailnet's. Then it does not show the node either.
 // Source: Tailscale's OpenAPI document, DELETE and GET /device/{deviceId}.

@@ -88,8 +88,8 @@ func (t *Tailnet) permitAny(r *http.Request, actor *accessToken, scopes ...strin
 }
 
 // listsKind reports whether a list without ?all=true has keys of a kind: to the
-// token of an OAuth client it has OAuth clients, to that of a federated identity
-// federated identities.
+// token of an OAuth client it shows OAuth clients, and to the token of a federated
+// identity it shows federated identities.
 // Source: Tailscale's OpenAPI document, GET /tailnet/{tailnet}/keys.
 func (t *Tailnet) listsKind(actor *accessToken, kind string) bool {
 	c, _ := t.anyCredential(actor.client)

@@ -45,7 +45,7 @@ type node struct {
 	lockKey     string   // of the tailnet lock; "" from a daemon that has none
 	sshHostKeys []string // in place of what Hostinfo says
 
-	attributes map[string]attribute // posture attributes that were set; those of the client are in Hostinfo
+	attributes map[string]attribute // posture attributes set by the API; the client reports its own in Hostinfo
 }
 
 // Nodes returns the nodes of the tailnet in the order in which they came.

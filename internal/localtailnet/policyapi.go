@@ -56,7 +56,7 @@ type policyDetails struct {
 }
 
 // setPolicy answers with the file as it is kept. An empty body resets the policy
-// to that of a new tailnet: terraform-provider-tailscale relies on it when it
+// to the policy of a new tailnet: terraform-provider-tailscale relies on it when it
 // destroys a tailscale_acl.
 func (t *Tailnet) setPolicy(r *http.Request, _ *accessToken) (any, error) {
 	text, err := readText(r)

@@ -21,7 +21,7 @@ import (
 const pause = 100 * time.Millisecond
 
 // until tries until it has success, a try returns a Problem, or ctx ends. The
-// error is that of the last try which ctx did not cut short: it says more.
+// error comes from the last try that ctx did not cut short: it says more.
 func until[T any](ctx context.Context, try func(context.Context) (T, error)) (T, error) {
 	var last error
 	for {

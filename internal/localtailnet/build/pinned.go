@@ -9,7 +9,7 @@ import (
 )
 
 // pinned returns the path of a program that tools/NAME/go.mod pins for the tests
-// alone: its requirements are none of the project's.
+// alone, so that the project's go.mod does not get its requirements.
 func pinned(ctx context.Context, name, module, pkg string) (path string, err error) {
 	root, err := moduleRoot()
 	if err != nil {
